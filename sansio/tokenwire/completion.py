@@ -1,0 +1,285 @@
+"""An answer put together from its tokens: complete, or what had arrived when it broke off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, TypeAlias, assert_never, final
+
+import attrs
+
+from tokenwire.messages import Message, Part, Reasoning, Text, ToolCall
+from tokenwire.tokens import (
+    End,
+    Finish,
+    FinishReason,
+    ReasoningDelta,
+    RefusalDelta,
+    TextDelta,
+    Token,
+    TokenLogprob,
+    ToolCallDelta,
+    Usage,
+)
+
+#: How many text pieces are kept apart before they are joined: a short str costs some fifty bytes
+#: more than its characters.
+_JOIN_EVERY: Final = 512
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Choice:
+    """One of the alternative answers.
+
+    Attributes:
+        index: Its number.
+        parts: Text, reasoning and tool calls in the order in which they began.
+        refusal: The text with which the model declined, empty where it did not.
+        finish: Why it ended, None where it did not get that far.
+        logprobs: Log probabilities in order, empty where none were asked for.
+    """
+
+    index: int
+    parts: tuple[Part, ...] = ()
+    refusal: str = ""
+    finish: Finish | None = None
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Text))
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning parts, joined."""
+        return "".join(part.text for part in self.parts if isinstance(part, Reasoning))
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls in order; where the provider names no id, it is ``call_0`` and so on."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Completion:
+    """What an answer amounts to.
+
+    The properties speak of choice 0, which is the only one unless ``n`` was set.
+
+    Attributes:
+        choices: Every choice that said something, by its number.
+        end: The last token; None where the answer is not complete.
+    """
+
+    choices: tuple[Choice, ...] = ()
+    end: End | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer reached its end."""
+        return self.end is not None
+
+    @property
+    def first(self) -> Choice:
+        """Choice 0, empty where nothing of it has come."""
+        return next((choice for choice in self.choices if choice.index == 0), Choice(index=0))
+
+    @property
+    def text(self) -> str:
+        """The answer's text."""
+        return self.first.text
+
+    @property
+    def reasoning(self) -> str:
+        """The model's reasoning as far as it was shown."""
+        return self.first.reasoning
+
+    @property
+    def refusal(self) -> str:
+        """The text with which the model declined."""
+        return self.first.refusal
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The tool calls in order."""
+        return self.first.tool_calls
+
+    @property
+    def finish(self) -> FinishReason | None:
+        """Why the answer ended, None where it did not."""
+        return self.end.finish if self.end else None
+
+    @property
+    def usage(self) -> Usage | None:
+        """Token counts; None where the provider sent none or the answer broke off."""
+        return self.end.usage if self.end else None
+
+    @property
+    def message(self) -> Message:
+        """The answer as a `Message`, to go on with the conversation.
+
+        Raises:
+            ValueError: If there is nothing that a message could hold.
+        """
+        parts = self.first.parts or ((Text(self.refusal),) if self.refusal else ())
+        if not parts:
+            raise ValueError("the answer is empty, so there is no message to go on with")
+        return Message("assistant", parts)
+
+
+class _Pieces:
+    """A text that grows by pieces in linear time and little memory."""
+
+    __slots__ = ("_joined", "_pieces")
+
+    def __init__(self) -> None:
+        self._joined: list[str] = []
+        self._pieces: list[str] = []
+
+    def add(self, piece: str) -> None:
+        self._pieces.append(piece)
+        if len(self._pieces) >= _JOIN_EVERY:
+            self._joined.append("".join(self._pieces))
+            self._pieces.clear()
+
+    def text(self) -> str:
+        return "".join((*self._joined, *self._pieces))
+
+
+class _TextBlock(_Pieces):
+    __slots__ = ()
+
+    def part(self) -> Part:
+        return Text(self.text())
+
+
+class _ReasoningBlock(_Pieces):
+    __slots__ = ("signature",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.signature: str | None = None
+
+    def part(self) -> Part:
+        return Reasoning(self.text(), self.signature)
+
+
+class _ToolCallBlock(_Pieces):
+    __slots__ = ("id", "index", "name", "signature")
+
+    def __init__(self, index: int) -> None:
+        super().__init__()
+        self.index = index
+        self.id: str | None = None
+        self.name: str | None = None
+        self.signature: str | None = None
+
+    def part(self) -> Part:
+        return ToolCall(
+            id=self.id or f"call_{self.index}",
+            name=self.name or "",
+            arguments=self.text(),
+            signature=self.signature,
+        )
+
+
+_Block: TypeAlias = _TextBlock | _ReasoningBlock | _ToolCallBlock
+
+
+class _GrowingChoice:
+    __slots__ = ("blocks", "calls", "logprobs", "refusal")
+
+    def __init__(self) -> None:
+        self.blocks: list[_Block] = []
+        self.calls: dict[int, _ToolCallBlock] = {}
+        self.refusal = _Pieces()
+        self.logprobs: list[TokenLogprob] = []
+
+    def add_text(self, token: TextDelta) -> None:
+        if token.logprobs:
+            self.logprobs += token.logprobs
+        if not token.text:
+            return
+        last = self.blocks[-1] if self.blocks else None
+        if not isinstance(last, _TextBlock):
+            last = _TextBlock()
+            self.blocks.append(last)
+        last.add(token.text)
+
+    def add_reasoning(self, token: ReasoningDelta) -> None:
+        last = self.blocks[-1] if self.blocks else None
+        # A signature closes its block: what follows is signed on its own.
+        if not isinstance(last, _ReasoningBlock) or last.signature is not None:
+            last = _ReasoningBlock()
+            self.blocks.append(last)
+        last.add(token.text)
+        last.signature = token.signature
+
+    def add_tool_call(self, token: ToolCallDelta) -> None:
+        call = self.calls.get(token.index)
+        if call is None:
+            call = self.calls[token.index] = _ToolCallBlock(token.index)
+            self.blocks.append(call)
+        call.id = call.id or token.id
+        call.name = call.name or token.name
+        call.signature = call.signature or token.signature
+        call.add(token.arguments)
+
+    def choice(self, index: int, end: End | None) -> Choice:
+        return Choice(
+            index=index,
+            parts=tuple(block.part() for block in self.blocks),
+            refusal=self.refusal.text(),
+            finish=end.finishes.get(index) if end else None,
+            logprobs=tuple(self.logprobs),
+        )
+
+
+@final
+class CompletionBuilder:
+    """Puts tokens together, in time and memory linear in their text."""
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _GrowingChoice] = {}
+        self._end: End | None = None
+
+    def extend(self, tokens: Iterable[Token]) -> None:
+        """Take the next tokens of the answer."""
+        for token in tokens:
+            self._add(token)
+
+    def _add(self, token: Token) -> None:
+        if isinstance(token, End):
+            self._end = token
+            for index in token.finishes:
+                self._choice(index)
+            return
+        choice = self._choice(token.choice)
+        match token:
+            case TextDelta():
+                choice.add_text(token)
+            case ReasoningDelta():
+                choice.add_reasoning(token)
+            case RefusalDelta():
+                choice.refusal.add(token.text)
+            case ToolCallDelta():
+                choice.add_tool_call(token)
+            case _:
+                assert_never(token)
+
+    def _choice(self, index: int) -> _GrowingChoice:
+        choice = self._choices.get(index)
+        if choice is None:
+            choice = self._choices[index] = _GrowingChoice()
+        return choice
+
+    def completion(self) -> Completion:
+        """Return what has come so far."""
+        return Completion(
+            choices=tuple(
+                self._choices[index].choice(index, self._end) for index in sorted(self._choices)
+            ),
+            end=self._end,
+        )

@@ -1,0 +1,276 @@
+"""Where and how to reach a provider: address, credential, deadlines, limits, TLS, quirks.
+
+Nothing here has a provider's address or key as its default: those are configuration.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, final
+from urllib.parse import SplitResult, urlsplit
+
+import attrs
+from attrs import field
+
+from tokenwire import _validation as check
+from tokenwire.secret import CredentialSource, Scrubber, Secret
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
+_UNSAFE_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e]")
+
+MiB: Final = 1024 * 1024
+
+
+def _seconds() -> Any:
+    return field(default=None, validator=check.number(above=0))
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Deadlines:
+    """How long each part of a call may take, in seconds; None sets no deadline.
+
+    They are absolute spans, not pauses between reads, and a `NetworkError` names the one that ran
+    out. Prefer `trio.fail_after` for a deadline of your own: these are the ones that only the
+    library can keep.
+
+    Attributes:
+        connect: From the start of connecting (not of waiting in a queue) to a usable connection:
+            name look-up, TCP, proxy and TLS together.
+        send: Writing the request.
+        first_byte: From the request's last byte to the response head.
+        first_token: From the request's last byte to the first token.
+        gap: Between two tokens. Comments, pings and other keep-alives do not count as tokens.
+        total: The whole call, from its start to the end of the answer, the time in which the
+            caller handles tokens included.
+    """
+
+    connect: float | None = _seconds()
+    send: float | None = _seconds()
+    first_byte: float | None = _seconds()
+    first_token: float | None = _seconds()
+    gap: float | None = _seconds()
+    total: float | None = _seconds()
+
+
+def _bound(default: int) -> Any:
+    return field(default=default, validator=_at_least_one)
+
+
+def _at_least_one(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value is None:
+        raise TypeError(f"{attribute.name} must be a number: an unlimited peer is no option")
+    check.integer(at_least=1)(instance, attribute, value)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Limits:
+    """How much a peer may send before it is cut off with ``MalformedResponseError("limit")``.
+
+    The event-stream specification sets no limits, and neither do the official clients, so an
+    endless line is an endless buffer there. Each bound is far above what providers send.
+
+    Attributes:
+        head_bytes: Response head. h11 uses 16 KiB by default, nginx and Apache refuse request heads
+            past 8 to 32 KiB; some gateways add long tracing headers.
+        line_bytes: One line of an event stream or NDJSON body. Whole images arrive in one line.
+        event_bytes: One event, all its lines joined. 16 MiB is also a common WebSocket bound.
+        document_bytes: A whole answer sent as one JSON document instead of a stream.
+        error_body_bytes: Body of an HTTP error; what follows is not read. Providers' own are under
+            10 KiB, HTML pages of proxies under 100 KiB.
+        silent_bytes: Bytes in a row that bring no token: comments, pings, empty chunks.
+        answer_bytes: Text of one answer, all its tokens together. It is kept for `partial()`.
+        json_depth: Nesting of JSON that has to be walked. Answers nest about ten deep.
+        tool_calls: Tool calls of one choice.
+        choices: Alternative answers in one stream.
+    """
+
+    head_bytes: int = _bound(64 * 1024)
+    line_bytes: int = _bound(4 * MiB)
+    event_bytes: int = _bound(16 * MiB)
+    document_bytes: int = _bound(16 * MiB)
+    error_body_bytes: int = _bound(256 * 1024)
+    silent_bytes: int = _bound(16 * MiB)
+    answer_bytes: int = _bound(64 * MiB)
+    json_depth: int = _bound(128)
+    tool_calls: int = _bound(1024)
+    choices: int = _bound(128)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class TLSSettings:
+    """How to check the server's certificate; the system's trust store is the default.
+
+    Attributes:
+        ca_file: PEM file with certificate authorities to trust.
+        ca_dir: Directory of such files, named by their hashes as ``openssl rehash`` does.
+        replace_system_cas: Trust only `ca_file` and `ca_dir`, not the system's store as well.
+        client_cert_file: PEM file with the client's certificate chain, for servers that demand one.
+        client_key_file: Its private key, where that is in a file of its own.
+        minimum_version: Oldest protocol version to accept: ``"1.2"`` or ``"1.3"``.
+        ssl_context: A ready ``ssl.SSLContext`` to use as it is instead of all the others.
+    """
+
+    ca_file: str | None = field(default=None, validator=check.text)
+    ca_dir: str | None = field(default=None, validator=check.text)
+    replace_system_cas: bool = field(default=False, validator=check.boolean)
+    client_cert_file: str | None = field(default=None, validator=check.text)
+    client_key_file: str | None = field(default=None, validator=check.text)
+    minimum_version: str = field(default="1.2", validator=attrs.validators.in_(("1.2", "1.3")))
+    # The core must not import ssl: the transport checks the type.
+    ssl_context: object | None = field(default=None, repr=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.replace_system_cas and not (self.ca_file or self.ca_dir):
+            raise ValueError("replace_system_cas needs a ca_file or ca_dir to trust instead")
+        if self.client_key_file and not self.client_cert_file:
+            raise ValueError("client_key_file needs the client_cert_file that it belongs to")
+
+
+@final
+@attrs.frozen
+class AuthStyle:
+    """How a credential is sent: in which header, after which word.
+
+    Attributes:
+        header: Name of the header, lower case; empty sends no credential.
+        prefix: What stands before the key, for instance ``"Bearer "``.
+    """
+
+    header: str
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> AuthStyle:
+        """Read ``"bearer"``, ``"none"`` or ``"header:NAME"``, as configuration files spell it."""
+        match text.partition(":"):
+            case ("bearer", "", ""):
+                return BEARER
+            case ("none", "", ""):
+                return cls("")
+            case ("header", ":", name) if _TOKEN.fullmatch(name):
+                return cls(name.lower())
+            case _:
+                raise ValueError('auth must be "bearer", "none" or "header:NAME"')
+
+
+BEARER: Final = AuthStyle("authorization", "Bearer ")
+
+
+def _to_auth(value: AuthStyle | str | None) -> AuthStyle | None:
+    return AuthStyle.parse(value) if isinstance(value, str) else value
+
+
+def _to_credential(
+    value: Secret | CredentialSource | str | None,
+) -> Secret | CredentialSource | None:
+    return Secret(value) if isinstance(value, str) else value
+
+
+def _to_base_url(value: Any) -> Any:
+    return value.rstrip("/") if isinstance(value, str) else value
+
+
+def _split_url(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ValueError("base_url is no valid URL: check its host and port") from None
+    return parts
+
+
+def _check_base_url(_: Any, __: Any, value: str) -> None:
+    check.require_text("base_url", value)
+    if re.search(r"[\x00-\x20\x7f]", value):
+        raise ValueError("base_url holds white space or a control character: remove it")
+    parts = _split_url(value)
+    # Tested before anything that shows the URL: user info is a credential.
+    if "@" in parts.netloc:
+        raise ValueError("base_url holds user info (user:password@): put the key in `credential`")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(
+            "base_url must begin with https:// or http:// and a host, for instance"
+            ' "https://host.example/v1"'
+        )
+    if parts.query or parts.fragment or "?" in value or "#" in value:
+        raise ValueError("base_url holds a query or fragment: put parameters in `query`")
+    if not value.isascii():
+        raise ValueError(
+            "base_url holds a non-ASCII character: write the host in its xn-- form and"
+            " percent-encode the path"
+        )
+
+
+def _check_headers(_: Any, __: Any, headers: Mapping[str, Any]) -> None:
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is no valid header name")
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(text, str) or _UNSAFE_IN_VALUE.search(text):
+            raise ValueError(f"the value of header {name!r} must be a str of printable ASCII")
+
+
+def _check_query(_: Any, __: Any, query: Mapping[str, Any]) -> None:
+    for name, value in query.items():
+        if not isinstance(value, str | Secret):
+            raise TypeError(f"the value of query parameter {name!r} must be a str")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Endpoint:
+    """One provider's address and everything that belongs to reaching it.
+
+    Attributes:
+        base_url: Where the API begins, for instance ``"https://host.example/v1"``. Slashes at its
+            end do not matter, and ``/v1`` is never added or removed.
+        credential: The key, or an async callable that is asked for one at each attempt.
+        auth: How the credential is sent; None leaves that to the wire format. A string is read by
+            `AuthStyle.parse`.
+        name: What errors call this provider; the wire format's name where it is empty.
+        headers: Extra request headers; values may be `Secret`.
+        query: Extra query parameters; values may be `Secret`.
+        deadlines: How long things may take.
+        limits: How much a peer may send.
+        tls: How certificates are checked.
+        quirks: Departures of this server from the wire format's reference, by the names that the
+            wire format documents.
+
+    Raises:
+        ValueError: If a value could not be sent, or the URL holds a credential. The message never
+            shows a key.
+    """
+
+    base_url: str = field(converter=_to_base_url, validator=_check_base_url)
+    credential: Secret | CredentialSource | None = field(default=None, converter=_to_credential)
+    auth: AuthStyle | None = field(default=None, converter=_to_auth)
+    name: str = ""
+    headers: Mapping[str, str | Secret] = field(
+        factory=check.empty,
+        converter=check.frozen_mapping,
+        validator=_check_headers,
+        repr=check.names_only,
+        hash=False,
+    )
+    query: Mapping[str, str | Secret] = field(
+        factory=check.empty,
+        converter=check.frozen_mapping,
+        validator=_check_query,
+        repr=check.names_only,
+        hash=False,
+    )
+    deadlines: Deadlines = field(factory=Deadlines)
+    limits: Limits = field(factory=Limits)
+    tls: TLSSettings = field(factory=TLSSettings)
+    quirks: Mapping[str, Any] = field(
+        factory=check.empty, converter=check.frozen_mapping, hash=False
+    )
+
+    def scrubber(self) -> Scrubber:
+        """Return what removes this endpoint's secrets from server text."""
+        values = (self.credential, *self.headers.values(), *self.query.values())
+        return Scrubber(value.reveal() for value in values if isinstance(value, Secret))

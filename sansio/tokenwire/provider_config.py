@@ -1,0 +1,179 @@
+"""What a single call asks for: model, sampling, tools, shape of the answer.
+
+Every field is optional and **unset means not sent**: providers refuse parameters that a model does
+not take, even at their default values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias, final
+
+import attrs
+from attrs import field
+
+from tokenwire import _validation as check
+from tokenwire.messages import size_only
+
+
+def _hidden(value: object) -> str:
+    return "None" if value is None else "…"
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Tool:
+    """A function that the model may call.
+
+    Attributes:
+        name: Its name, as the model will write it.
+        description: When and how to use it.
+        parameters: JSON schema of its arguments, an object schema.
+        strict: Ask the provider to enforce the schema; None leaves that to the provider.
+    """
+
+    name: str = field(validator=check.text)
+    description: str | None = field(default=None, repr=size_only)
+    parameters: Mapping[str, Any] = field(
+        factory=check.empty, converter=check.frozen_mapping, repr=check.names_only, hash=False
+    )
+    strict: bool | None = field(default=None, validator=check.boolean)
+
+
+@final
+@attrs.frozen
+class ForcedTool:
+    """A `tool_choice` that demands one certain tool."""
+
+    name: str = field(validator=check.text)
+
+
+#: ``"auto"``, ``"none"``, ``"required"`` (any tool, but one), or one certain tool.
+ToolChoice: TypeAlias = str | ForcedTool
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ResponseSchema:
+    """The shape that the answer's text must have.
+
+    Attributes:
+        schema: A JSON schema.
+        name: What to call it; some APIs show it to the model.
+        strict: Ask the provider to enforce it; None leaves that to the provider.
+    """
+
+    schema: Mapping[str, Any] = field(
+        converter=check.frozen_mapping, repr=check.names_only, hash=False
+    )
+    name: str = field(default="answer", validator=check.text)
+    strict: bool | None = field(default=None, validator=check.boolean)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ReasoningOptions:
+    """How much the model should reason.
+
+    Attributes:
+        effort: The provider's word for it, for instance ``"low"``, ``"high"`` or ``"none"``.
+        max_tokens: Most tokens to spend on it, where the API counts in tokens.
+    """
+
+    effort: str | None = field(default=None, validator=check.text)
+    max_tokens: int | None = field(default=None, validator=check.integer(at_least=0))
+
+
+def _to_stop(value: str | Iterable[Any] | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    sequences = (value,) if isinstance(value, str) else tuple(value)
+    if not sequences or not all(isinstance(item, str) and item for item in sequences):
+        raise ValueError("stop must be one or more non-empty strings")
+    return sequences
+
+
+def _to_tools(value: Iterable[Tool | Mapping[str, Any]] | None) -> tuple[Tool, ...] | None:
+    if value is None:
+        return None
+    return tuple(tool if isinstance(tool, Tool) else Tool(**tool) for tool in value)
+
+
+def _to_tool_choice(value: ToolChoice | Mapping[str, Any] | None) -> ToolChoice | None:
+    if isinstance(value, str) and value not in ("auto", "none", "required"):
+        raise ValueError(
+            f'tool_choice must be "auto", "none", "required" or ForcedTool({value!r}): '
+            "a tool is named by ForcedTool, in TOML by a table with its name"
+        )
+    return ForcedTool(**value) if isinstance(value, Mapping) else value
+
+
+def _to_response_schema(
+    value: ResponseSchema | Mapping[str, Any] | None,
+) -> ResponseSchema | None:
+    """Take a bare JSON schema for a `ResponseSchema` with the default name."""
+    return ResponseSchema(schema=value) if isinstance(value, Mapping) else value
+
+
+def _to_reasoning(
+    value: ReasoningOptions | str | Mapping[str, Any] | None,
+) -> ReasoningOptions | None:
+    match value:
+        case str():
+            return ReasoningOptions(effort=value)
+        case Mapping():
+            return ReasoningOptions(**value)
+        case _:
+            return value
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ProviderConfig:
+    """The settings of one call; every field is optional, and what is unset is not sent.
+
+    Attributes:
+        model: The model's name; on some APIs a deployment's.
+        max_output_tokens: Most model tokens to generate, with the reasoning where the API
+            counts it in.
+        temperature: Sampling temperature, a finite number from 0 up.
+        top_p: Nucleus sampling, above 0 and at most 1.
+        stop: Strings that end the answer; a single string is taken for one.
+        seed: For repeatable sampling, where the provider offers it.
+        tools: Functions the model may call.
+        tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a `ForcedTool`.
+        response_schema: The shape of the answer; a plain JSON schema is taken as one.
+        reasoning: How much to reason; a string is taken as the effort.
+        n: How many alternative answers to generate.
+        logprobs: Send log probabilities, with this many alternatives for each model token.
+        extra: Members added to the request body as they are, for what this library does not name.
+
+    Raises:
+        ValueError: If a value is out of its range, for instance a NaN temperature.
+        TypeError: If a value has the wrong type.
+    """
+
+    model: str | None = field(default=None, validator=check.text)
+    max_output_tokens: int | None = field(default=None, validator=check.integer(at_least=1))
+    temperature: float | None = field(default=None, validator=check.number(at_least=0))
+    top_p: float | None = field(default=None, validator=check.number(above=0))
+    stop: tuple[str, ...] | None = field(default=None, converter=_to_stop, repr=_hidden)
+    seed: int | None = field(default=None, validator=check.integer(at_least=-(2**63)))
+    tools: tuple[Tool, ...] | None = field(default=None, converter=_to_tools)
+    tool_choice: ToolChoice | None = field(default=None, converter=_to_tool_choice)
+    response_schema: ResponseSchema | None = field(default=None, converter=_to_response_schema)
+    reasoning: ReasoningOptions | None = field(default=None, converter=_to_reasoning)
+    n: int | None = field(default=None, validator=check.integer(at_least=1))
+    logprobs: int | None = field(default=None, validator=check.integer(at_least=0))
+    extra: Mapping[str, Any] = field(
+        factory=check.empty, converter=check.frozen_mapping, repr=check.names_only, hash=False
+    )
+
+    def merged_over(self, defaults: ProviderConfig) -> ProviderConfig:
+        """Return these settings, with `defaults` where this one is unset; `extra` is merged."""
+        unset = {
+            name: default
+            for name, default in attrs.asdict(defaults, recurse=False).items()
+            if getattr(self, name) is None
+        }
+        return attrs.evolve(self, **unset, extra={**defaults.extra, **self.extra})

@@ -1,0 +1,128 @@
+"""Credentials that never show themselves.
+
+A `Secret` is the only place where a key lives in this library. It has no useful `repr`, cannot be
+pickled, copied or formatted into a string by accident, and is read with `reveal()` at the one
+moment when a request is written. `Scrubber` is the other half of the promise: a server that echoes
+a key back to us ("Incorrect API key provided: …") must not get it into our errors either.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, NoReturn, final
+from urllib.parse import quote
+
+REDACTED: Final = "[redacted]"
+
+#: Runs of a key this long are recognised wherever they appear. Shorter runs are too common in
+#: ordinary prose to be told apart from it, and say too little about the key to matter.
+KEY_PART_LENGTH: Final = 8
+
+#: Anything shorter is a placeholder such as "x" for servers that want no key, not a secret.
+_SHORTEST_SECRET: Final = 4
+
+
+@final
+class Secret:
+    """A credential: hidden from `repr`, `str`, `pickle` and `copy`, compared in constant shape.
+
+    Args:
+        value: The key itself, printable ASCII without spaces at its ends, because it is sent in an
+            HTTP header field (RFC 9110 section 5.5).
+
+    Raises:
+        ValueError: If the value could not be sent. The message never shows the value.
+    """
+
+    __slots__ = ("_value",)
+    _value: str
+
+    def __init__(self, value: str) -> None:
+        if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError("a key must be a str")
+        if not value:
+            raise ValueError("the key is empty: set it, or leave the credential out")
+        if value.strip() != value:
+            raise ValueError(
+                "the key starts or ends with white space or a line break (often read from a file):"
+                " strip it"
+            )
+        if any(not 0x20 <= ord(character) <= 0x7E for character in value):
+            raise ValueError(
+                "the key holds a line break, a control character or a non-ASCII character, which"
+                " no HTTP header can carry: copy it again"
+            )
+        object.__setattr__(self, "_value", value)
+
+    def reveal(self) -> str:
+        """Return the key. Call it where the request is written, and keep no reference."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        # One hash for all: a hash of the value would be a fingerprint of the key.
+        return hash(Secret)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError("a Secret cannot be changed")
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Secret is not pickled or copied: pass the Secret itself on")
+
+
+#: An async callable that is asked for a credential at each attempt, for tokens that expire.
+CredentialSource = Callable[[], Awaitable[Secret]]
+
+
+class Scrubber:
+    """Removes secrets, whole and in long parts, from text that a server sent.
+
+    Any run of `KEY_PART_LENGTH` characters or more that also occurs in a secret is replaced by
+    ``[redacted]``; a secret shorter than that is replaced where it stands as a word. Time is linear
+    in the text.
+    """
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        parts: set[str] = set()
+        words: set[str] = set()
+        for secret in secrets:
+            # A server may echo what we sent in a URL: percent-encoded.
+            for form in {secret, quote(secret, safe="")}:
+                if len(form) >= KEY_PART_LENGTH:
+                    last = len(form) - KEY_PART_LENGTH
+                    parts.update(form[i : i + KEY_PART_LENGTH] for i in range(last + 1))
+                elif len(form) >= _SHORTEST_SECRET:
+                    words.add(form)
+        self._parts = frozenset(parts)
+        self._words = (
+            re.compile("|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in sorted(words)))
+            if words
+            else None
+        )
+
+    def scrub(self, text: str) -> str:
+        """Return `text` with every secret, and every long part of one, replaced."""
+        if self._words is not None:
+            text = self._words.sub(REDACTED, text)
+        return self._scrub_parts(text) if self._parts else text
+
+    def _scrub_parts(self, text: str) -> str:
+        pieces: list[str] = []
+        kept_to = 0  # everything before it is in `pieces`
+        hidden_to = 0  # end of the secret run that is being skipped
+        for start in range(len(text) - KEY_PART_LENGTH + 1):
+            if text[start : start + KEY_PART_LENGTH] not in self._parts:
+                continue
+            if start >= hidden_to:
+                pieces += [text[kept_to:start], REDACTED]
+            hidden_to = kept_to = start + KEY_PART_LENGTH
+        pieces.append(text[kept_to:])
+        return "".join(pieces)
