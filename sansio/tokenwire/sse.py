@@ -1,0 +1,278 @@
+"""Event streams: bytes in, events out, as the WHATWG HTML standard says.
+
+The decoder follows "Parsing an event stream" and "Interpreting an event stream" of
+https://html.spec.whatwg.org/multipage/server-sent-events.html step by step, with three differences
+that are all visible in its interface: it bounds what it keeps, it hands back the block in which
+the stream ended instead of discarding it, and it can report an ``error`` field.
+
+It works on bytes: lines are split before anything is decoded, so a character that straddles two
+reads is whole again, and characters such as U+2028, which `str.splitlines` would break at, are
+ordinary. Time is linear in the bytes however they are cut.
+
+    decoder = SSEDecoder()
+    for event in decoder.receive_data(data):
+        ...
+
+Most reads bring whole ``data: …`` blocks and nothing else. Those are split by one search for the
+separator; everything else takes the general path, line by line, with the same result.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias, final
+
+import msgspec
+
+from tokenwire.endpoint import Limits
+
+_BOM: Final = b"\xef\xbb\xbf"
+_CR: Final = 13
+
+#: Digits that are taken from a ``retry`` field. The standard sets no bound, but converting digits
+#: costs quadratic time, and Python refuses some thousands of them.
+_MAX_RETRY_DIGITS: Final = 64
+
+
+@final
+class ServerSentEvent(msgspec.Struct, frozen=True, gc=False):
+    """One dispatched event.
+
+    Attributes:
+        data: The data buffer as bytes, lines joined by LF. Not checked to be UTF-8: use `text`.
+        event: The event type, ``"message"`` where the stream named none.
+        id: The last event ID string at the time of the event.
+        retry: Reconnection time in milliseconds that its block set, None if it set none.
+    """
+
+    data: bytes
+    event: str = "message"
+    id: str = ""
+    retry: int | None = None
+
+    @property
+    def text(self) -> str:
+        """The data as text; invalid UTF-8 becomes U+FFFD, as the standard decodes it."""
+        return self.data.decode("utf-8", "replace")
+
+
+@final
+class LimitExceeded(msgspec.Struct, frozen=True, gc=False):
+    """The stream went past a limit; nothing more comes out of its decoder.
+
+    Attributes:
+        limit: Name of the `Limits` field.
+        bound: Its value.
+    """
+
+    limit: str
+    bound: int
+
+
+SSEItem: TypeAlias = ServerSentEvent | LimitExceeded
+
+
+@final
+class SSEDecoder:
+    """Decodes one event stream.
+
+    Args:
+        limits: Bounds on a line (``line_bytes``), on an event (``event_bytes``) and on what comes
+            between two events (``silent_bytes``). The standard sets none.
+        error_field: Report a line ``error: …`` as an event named ``"error"``. The standard ignores
+            that field; older llama.cpp servers report a failure in it.
+    """
+
+    def __init__(self, limits: Limits | None = None, *, error_field: bool = False) -> None:
+        self._limits = limits or Limits()
+        self._error_field = error_field
+        self._bom_left: bytes = _BOM  # what may still come of a leading byte order mark
+        self._after_cr = False  # the last byte was a CR: an LF now belongs to it
+        self._line = bytearray()  # a line without its end yet
+        self._silent_bytes = 0  # since the last event
+        self._exceeded = False
+        # The buffers of the standard, "data buffer" to "last event ID".
+        self._data: list[bytes] = []
+        self._data_bytes = 0
+        self._event_type = ""
+        self._retry: int | None = None
+        self._id_buffer = ""
+        self._block_started = False  # a field of the current block has been seen
+        self._last_event_id = ""
+        self._reconnection_time: int | None = None
+
+    @property
+    def last_event_id(self) -> str:
+        """The last event ID string, as a client would send it when it reconnects."""
+        return self._last_event_id
+
+    @property
+    def reconnection_time(self) -> int | None:
+        """The last valid ``retry`` of the stream in milliseconds, None if there was none."""
+        return self._reconnection_time
+
+    def receive_data(self, data: bytes) -> list[SSEItem]:
+        """Take the next bytes of the stream.
+
+        Args:
+            data: As they came, cut anywhere.
+
+        Returns:
+            The events that these bytes completed, in order. A `LimitExceeded` is the last item
+            that ever comes.
+        """
+        items: list[SSEItem] = []
+        if self._bom_left:
+            data = self._skip_bom(data)
+        if self._after_cr and data:
+            self._after_cr = False
+            data = data.removeprefix(b"\n")
+        if self._exceeded or not data:
+            return items
+        if self._block_started or self._line:
+            # Finish the block that an earlier read began, to meet the next one at its start.
+            end = data.find(b"\n\n") + 2
+            if end == 1:
+                self._receive_lines(data, items)
+                return items
+            self._receive_lines(data[:end], items)
+            data = data[end:]
+        end = data.rfind(b"\n\n") + 2
+        if end > 1:
+            self._receive_blocks(data[:end], items)
+            data = data[end:]
+        if data:
+            self._receive_lines(data, items)
+        return items
+
+    def receive_eof(self) -> ServerSentEvent | None:
+        """Take the end of the stream.
+
+        Returns:
+            The event of a block that no blank line ended, None if there is none. The standard
+            discards it: ignore the result to do the same.
+        """
+        if self._exceeded:
+            return None
+        items: list[SSEItem] = []
+        if self._line:
+            self._receive_line(bytes(self._line), items)
+            self._line.clear()
+        if not items:
+            self._dispatch(items)
+        last = items[-1] if items else None
+        return last if isinstance(last, ServerSentEvent) else None
+
+    def _skip_bom(self, data: bytes) -> bytes:
+        """Drop one leading byte order mark, also one that comes in pieces."""
+        already = len(_BOM) - len(self._bom_left)
+        if len(data) < len(self._bom_left) and self._bom_left.startswith(data):
+            self._bom_left = self._bom_left[len(data) :]
+            return b""
+        if data.startswith(self._bom_left):
+            data = data[len(self._bom_left) :]
+        else:
+            data = _BOM[:already] + data
+        self._bom_left = b""
+        return data
+
+    def _receive_blocks(self, data: bytes, items: list[SSEItem]) -> None:
+        """Take whole blocks, the decoder being between two of them."""
+        if (
+            _CR not in data
+            and data.startswith(b"data: ")
+            and len(data) <= self._limits.line_bytes
+            and len(data) <= self._limits.event_bytes
+        ):
+            pieces = data[6:-2].split(b"\n\ndata: ")
+            # No other line feeds: each block is one data line and nothing else.
+            if data.count(b"\n") == 2 * len(pieces):
+                self._silent_bytes = 0
+                event_id = self._last_event_id
+                items += [ServerSentEvent(piece, "message", event_id) for piece in pieces]
+                return
+        self._receive_lines(data, items)
+
+    def _receive_lines(self, data: bytes, items: list[SSEItem]) -> None:
+        """Take bytes of any kind, line by line.
+
+        ``end-of-line = cr lf / cr / lf``; a line's bytes wait in `_line` until its end has come.
+        """
+        if _CR in data:
+            self._after_cr = data[-1] == _CR
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = data.split(b"\n")
+        if lines and self._line:
+            lines[0] = bytes(self._line) + lines[0]
+            self._line.clear()
+        for line in lines:
+            self._receive_line(line, items)
+            if self._exceeded:
+                return
+        self._line += rest
+        if len(self._line) > self._limits.line_bytes:
+            self._exceed("line_bytes", self._limits.line_bytes, items)
+
+    def _receive_line(self, line: bytes, items: list[SSEItem]) -> None:
+        """Interpret one line without its end ("process the field" in the standard)."""
+        if len(line) > self._limits.line_bytes:
+            self._exceed("line_bytes", self._limits.line_bytes, items)
+            return
+        if line.startswith(b"data:"):  # by far the most common
+            self._append_data(line[5:].removeprefix(b" "), items)
+            return
+        self._silent_bytes += len(line) + 1
+        if not line:
+            self._dispatch(items)
+        elif not line.startswith(b":"):  # which would be a comment
+            name, _, value = line.partition(b":")
+            self._process_field(name, value.removeprefix(b" "), items)
+        if self._silent_bytes > self._limits.silent_bytes:
+            self._exceed("silent_bytes", self._limits.silent_bytes, items)
+
+    def _append_data(self, value: bytes, items: list[SSEItem]) -> None:
+        self._block_started = True
+        self._data.append(value)
+        self._data_bytes += len(value) + 1
+        if self._data_bytes > self._limits.event_bytes:
+            self._exceed("event_bytes", self._limits.event_bytes, items)
+
+    def _process_field(self, name: bytes, value: bytes, items: list[SSEItem]) -> None:
+        self._block_started = True
+        match name:
+            case b"data":
+                self._append_data(value, items)
+            case b"event":
+                self._event_type = value.decode("utf-8", "replace")
+            case b"id" if b"\0" not in value:
+                self._id_buffer = value.decode("utf-8", "replace")
+            case b"retry" if value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
+                self._retry = self._reconnection_time = int(value)
+            case b"error" if self._error_field:
+                items.append(ServerSentEvent(value, "error", self._last_event_id))
+            case _:
+                pass  # "the field is ignored"
+
+    def _dispatch(self, items: list[SSEItem]) -> None:
+        """Do what the standard does at a blank line ("dispatch the event")."""
+        self._last_event_id = self._id_buffer
+        if self._data:
+            self._silent_bytes = 0
+            items.append(
+                ServerSentEvent(
+                    self._data[0] if len(self._data) == 1 else b"\n".join(self._data),
+                    self._event_type or "message",
+                    self._last_event_id,
+                    self._retry,
+                )
+            )
+        self._data = []
+        self._data_bytes = 0
+        self._event_type = ""
+        self._retry = None
+        self._block_started = False
+
+    def _exceed(self, limit: str, bound: int, items: list[SSEItem]) -> None:
+        self._exceeded = True
+        self._line = bytearray()
+        self._data = []
+        items.append(LimitExceeded(limit, bound))
