@@ -1,0 +1,258 @@
+"""The shape of a chunk, and two ways to read one.
+
+The fast way decodes JSON straight into structs that name only the members this library uses. What
+does not fit (an error, a content list, NaN, half an emoji) takes the tolerant way, which reads
+plain JSON values and builds the same structs from whatever is usable in them.
+
+Reference: https://developers.openai.com/api/reference/resources/chat (chat completion chunk).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from tokenwire import lenient_json as lenient
+
+Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class Function(msgspec.Struct, gc=False):
+    """The function of a tool call fragment."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallFragment(msgspec.Struct, gc=False):
+    """A piece of a tool call. Some servers leave out `index`, or repeat or empty the `id`."""
+
+    index: Count | None = None
+    id: str | None = None
+    function: Function | None = None
+    extra_content: dict[str, Any] | None = None
+
+
+class Delta(msgspec.Struct, gc=False):
+    """What a chunk adds to one choice. Reasoning comes under two names, or inside `content`."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    refusal: str | None = None
+    tool_calls: list[ToolCallFragment] | None = None
+    reasoning_details: list[Any] | None = None
+
+
+class TopLogprob(msgspec.Struct, gc=False):
+    """One alternative of a model token."""
+
+    token: str
+    logprob: float
+
+
+class Logprob(msgspec.Struct, gc=False):
+    """One model token of the content with its log probability."""
+
+    token: str
+    logprob: float
+    top_logprobs: list[TopLogprob] | None = None
+
+
+class Logprobs(msgspec.Struct, gc=False):
+    """Log probabilities of a delta."""
+
+    content: list[Logprob] | None = None
+
+
+class TokenDetails(msgspec.Struct, gc=False):
+    """The details of input or output tokens that are in use."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    reasoning_tokens: Count | None = None
+
+
+class UsageCounts(msgspec.Struct, gc=False):
+    """Token counts. Cached tokens come under two names."""
+
+    prompt_tokens: Count | None = None
+    completion_tokens: Count | None = None
+    total_tokens: Count | None = None
+    prompt_tokens_details: TokenDetails | None = None
+    completion_tokens_details: TokenDetails | None = None
+    prompt_cache_hit_tokens: Count | None = None
+
+
+class Choice(msgspec.Struct, gc=False):
+    """One choice of a chunk; `message` stands in for `delta` in a whole completion."""
+
+    index: Count = 0
+    delta: Delta | None = None
+    message: Delta | None = None
+    finish_reason: str | None = None
+    logprobs: Logprobs | None = None
+    usage: UsageCounts | None = None
+    error: None = None  # anything else takes the tolerant way
+
+
+class VendorUsage(msgspec.Struct, gc=False):
+    """An object of one vendor that holds the usage."""
+
+    usage: UsageCounts | None = None
+
+
+class Chunk(msgspec.Struct, gc=False):
+    """A chunk, or a whole completion."""
+
+    choices: list[Choice] | None = None
+    usage: UsageCounts | None = None
+    x_groq: VendorUsage | None = None
+    error: None = None  # anything else takes the tolerant way
+
+
+class OpeningChunk(Chunk, gc=False):
+    """A chunk with what is only read until it is known."""
+
+    id: str | None = None
+    model: str | None = None
+
+
+#: Each decodes one chunk or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+decode_chunk = msgspec.json.Decoder(Chunk).decode
+decode_opening_chunk = msgspec.json.Decoder(OpeningChunk).decode
+
+
+def tolerant_chunk(value: dict[str, Any]) -> OpeningChunk:
+    """Build a chunk from a JSON object of any shape; members of an unusable type count as unset."""
+    choices = value.get("choices")
+    return OpeningChunk(
+        choices=[_choice(lenient.as_object(choice)) for choice in lenient.as_array(choices)],
+        usage=_usage(value.get("usage")),
+        x_groq=VendorUsage(_usage(lenient.as_object(value.get("x_groq")).get("usage"))),
+        id=lenient.as_text(value.get("id")),
+        model=lenient.as_text(value.get("model")),
+    )
+
+
+def _choice(value: dict[str, Any]) -> Choice:
+    return Choice(
+        index=lenient.as_count(value.get("index")) or 0,
+        delta=_delta(value.get("delta")),
+        message=_delta(value.get("message")),
+        finish_reason=lenient.as_text(value.get("finish_reason")),
+        logprobs=_logprobs(value.get("logprobs")),
+        usage=_usage(value.get("usage")),
+    )
+
+
+def _delta(value: object) -> Delta | None:
+    """Read a delta. Its texts keep lone surrogates: they are joined over deltas."""
+    if not isinstance(value, dict):
+        return None
+    members = lenient.as_object(value)  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    text, thought = _content(members.get("content"))
+    return Delta(
+        content=text,
+        reasoning_content=_str(members.get("reasoning_content")) or thought,
+        reasoning=_str(members.get("reasoning")),
+        refusal=_str(members.get("refusal")),
+        tool_calls=_tool_calls(members.get("tool_calls")),
+        reasoning_details=lenient.as_array(members.get("reasoning_details")) or None,
+    )
+
+
+def _str(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _content(value: object) -> tuple[str | None, str | None]:
+    """Split content into text and reasoning: some servers send a list of typed parts."""
+    if isinstance(value, str):
+        return value, None
+    text, thought = "", ""
+    for part in lenient.as_array(value):
+        if isinstance(part, str):
+            text += part
+            continue
+        members = lenient.as_object(part)
+        match members.get("type"):
+            case "thinking":
+                thought += _text_of_parts(members.get("thinking"))
+            case "reasoning":
+                thought += _text_of_parts(members.get("summary"))
+            case _:
+                text += _str(members.get("text")) or ""
+    return text or None, thought or None
+
+
+def _text_of_parts(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    parts = (lenient.as_object(part).get("text") for part in lenient.as_array(value))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _tool_calls(value: object) -> list[ToolCallFragment] | None:
+    fragments = [_fragment(lenient.as_object(item)) for item in lenient.as_array(value)]
+    return fragments or None
+
+
+def _fragment(value: dict[str, Any]) -> ToolCallFragment:
+    function = lenient.as_object(value.get("function"))
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict | list):  # sent as JSON instead of as text that holds JSON
+        arguments = lenient.compact(arguments)  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    return ToolCallFragment(
+        index=lenient.as_count(value.get("index")),
+        id=lenient.as_text(value.get("id")),
+        function=Function(lenient.as_text(function.get("name")), _str(arguments)),
+        extra_content=lenient.as_object(value.get("extra_content")) or None,
+    )
+
+
+def _logprobs(value: object) -> Logprobs | None:
+    entries = [
+        Logprob(text, logprob, _top_logprobs(lenient.as_object(item).get("top_logprobs")))
+        for item in lenient.as_array(lenient.as_object(value).get("content"))
+        if (pair := _text_and_logprob(item)) is not None
+        for text, logprob in (pair,)
+    ]
+    return Logprobs(entries) if entries else None
+
+
+def _top_logprobs(value: object) -> list[TopLogprob]:
+    pairs = (_text_and_logprob(item) for item in lenient.as_array(value))
+    return [TopLogprob(*pair) for pair in pairs if pair is not None]
+
+
+def _text_and_logprob(value: object) -> tuple[str, float] | None:
+    members = lenient.as_object(value)
+    text, logprob = lenient.as_text(members.get("token")), members.get("logprob")
+    if text is None or isinstance(logprob, bool) or not isinstance(logprob, int | float):
+        return None
+    return text, float(logprob)
+
+
+def _usage(value: object) -> UsageCounts | None:
+    if not isinstance(value, dict) or not value:
+        return None
+    members = lenient.as_object(value)  # pyright: ignore[reportUnknownArgumentType]  # JSON
+    return UsageCounts(
+        prompt_tokens=lenient.as_count(members.get("prompt_tokens")),
+        completion_tokens=lenient.as_count(members.get("completion_tokens")),
+        total_tokens=lenient.as_count(members.get("total_tokens")),
+        prompt_tokens_details=_details(members.get("prompt_tokens_details")),
+        completion_tokens_details=_details(members.get("completion_tokens_details")),
+        prompt_cache_hit_tokens=lenient.as_count(members.get("prompt_cache_hit_tokens")),
+    )
+
+
+def _details(value: object) -> TokenDetails | None:
+    members = lenient.as_object(value)
+    counts = (
+        lenient.as_count(members.get(name))
+        for name in ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
+    )
+    return TokenDetails(*counts)

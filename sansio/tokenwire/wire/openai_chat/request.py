@@ -1,0 +1,258 @@
+"""From messages and settings to the JSON body of a chat completion request.
+
+Reference: https://developers.openai.com/api/reference/resources/chat (create chat completion).
+Nothing is sent that was not set, and nothing that was given is left out: what this API cannot carry
+raises `LocalProtocolError` and names the part.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, assert_never
+
+import msgspec
+
+from tokenwire.errors import LocalProtocolError
+from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
+from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
+from tokenwire.wire.openai_chat.quirks import Quirks
+
+
+def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Quirks) -> bytes:
+    """Encode the body.
+
+    Raises:
+        LocalProtocolError: If there is no message, or one holds what this API cannot carry.
+    """
+    if not messages:
+        raise LocalProtocolError("there is no message to send: give at least one")
+    body: dict[str, Any] = {}
+    if config.model is not None:
+        body["model"] = config.model
+    body["messages"] = [
+        item
+        for position, message in enumerate(messages)
+        for item in _Encoder(position, message, quirks).encode()
+    ]
+    body["stream"] = True
+    if quirks.include_usage:
+        body["stream_options"] = {"include_usage": True}
+    body.update(_settings(config, quirks))
+    for name, value in config.extra.items():
+        if name in body:
+            raise LocalProtocolError(
+                f"extra[{name!r}] would replace what the settings already say: set only one"
+            )
+        body[name] = value
+    return _to_json(body)
+
+
+def _to_json(body: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, RecursionError):
+        # The error of the encoder might quote the value, which may be a prompt.
+        pass
+    raise LocalProtocolError(
+        "a value cannot be written as JSON: extra, tools and schemas take only what JSON has, and"
+        " text must be valid Unicode (no lone surrogates)"
+    )
+
+
+def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
+    """Encode every setting that is set."""
+    settings = {
+        quirks.max_tokens_field: config.max_output_tokens,
+        "temperature": config.temperature,
+        "top_p": config.top_p,
+        "stop": config.stop,
+        "seed": config.seed,
+        "tools": [_tool(tool) for tool in config.tools] if config.tools is not None else None,
+        "tool_choice": _tool_choice(config),
+        "response_format": _response_format(config),
+        "reasoning_effort": _reasoning_effort(config),
+        "n": config.n,
+        "logprobs": True if config.logprobs is not None else None,
+        "top_logprobs": config.logprobs or None,
+    }
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def _tool(tool: Tool) -> dict[str, Any]:
+    function = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters) or None,
+        "strict": tool.strict,
+    }
+    return {"type": "function", "function": _without_unset(function)}
+
+
+def _without_unset(members: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def _tool_choice(config: ProviderConfig) -> object:
+    match config.tool_choice:
+        case ForcedTool(name):
+            return {"type": "function", "function": {"name": name}}
+        case choice:
+            return choice
+
+
+def _response_format(config: ProviderConfig) -> object:
+    schema = config.response_schema
+    if schema is None:
+        return None
+    members = {"name": schema.name, "schema": dict(schema.schema), "strict": schema.strict}
+    return {"type": "json_schema", "json_schema": _without_unset(members)}
+
+
+def _reasoning_effort(config: ProviderConfig) -> str | None:
+    if config.reasoning is None:
+        return None
+    if config.reasoning.max_tokens is not None:
+        raise LocalProtocolError(
+            "reasoning.max_tokens: this API counts no reasoning tokens; set reasoning.effort"
+        )
+    return config.reasoning.effort
+
+
+class _Encoder:
+    """Encodes one message, and knows how to call its parts when they cannot be sent."""
+
+    def __init__(self, position: int, message: Message, quirks: Quirks) -> None:
+        self._position = position
+        self._message = message
+        self._quirks = quirks
+
+    def encode(self) -> list[dict[str, Any]]:
+        """Return one object; for tool results one each."""
+        match self._message.role:
+            case "system":
+                return [{"role": self._quirks.system_role, "content": self._plain_text()}]
+            case "user":
+                return [{"role": "user", "content": self._user_content()}]
+            case "assistant":
+                return [self._assistant()]
+            case "tool":
+                return [self._tool_result(part) for part in self._message.parts]
+            case _ as role:
+                assert_never(role)
+
+    def _refuse(self, part: Part) -> LocalProtocolError:
+        return LocalProtocolError(
+            f"messages[{self._position}]: a {self._message.role} message of this API cannot carry"
+            f" {type(part).__name__}"
+        )
+
+    def _plain_text(self) -> str:
+        for part in self._message.parts:
+            if not isinstance(part, Text):
+                raise self._refuse(part)
+        return self._message.text
+
+    def _user_content(self) -> str | list[dict[str, Any]]:
+        """Return a string where there is only text: every server understands that."""
+        parts = self._message.parts
+        if all(isinstance(part, Text) for part in parts):
+            return self._message.text
+        return [self._user_part(part) for part in parts]
+
+    def _user_part(self, part: Part) -> dict[str, Any]:
+        match part:
+            case Text():
+                return {"type": "text", "text": part.text}
+            case Image():
+                image = _without_unset({"url": _image_url(part), "detail": part.detail})
+                return {"type": "image_url", "image_url": image}
+            case ToolCall() | ToolResult() | Reasoning():
+                raise self._refuse(part)
+            case _:
+                assert_never(part)
+
+    def _assistant(self) -> dict[str, Any]:
+        text = ""
+        calls: list[dict[str, Any]] = []
+        reasoning: list[Reasoning] = []
+        for part in self._message.parts:
+            match part:
+                case Text():
+                    text += part.text
+                case ToolCall():
+                    calls.append(_tool_call(part))
+                case Reasoning():
+                    reasoning.append(part)
+                case Image() | ToolResult():
+                    raise self._refuse(part)
+                case _:
+                    assert_never(part)
+        message: dict[str, Any] = {"role": "assistant", "content": text or None}
+        if calls:
+            message["tool_calls"] = calls
+        elif not text:
+            message["content"] = ""
+        return message | self._reasoning(reasoning)
+
+    def _reasoning(self, parts: list[Reasoning]) -> dict[str, Any]:
+        members: dict[str, Any] = {}
+        details = [detail for part in parts for detail in self._details(part)]
+        if details:
+            members["reasoning_details"] = details
+        text = "".join(part.text for part in parts)
+        if text and self._quirks.reasoning_field:
+            members[self._quirks.reasoning_field] = text
+        elif text and not details:
+            raise LocalProtocolError(
+                f"messages[{self._position}]: this API takes no reasoning back: send"
+                " message.without_reasoning(), or name the member that your server wants in the"
+                " quirk reasoning_field"
+            )
+        return members
+
+    def _details(self, part: Reasoning) -> list[Any]:
+        if part.signature is None:
+            return []
+        details = _json_or_none(part.signature)
+        if not isinstance(details, list):
+            raise LocalProtocolError(
+                f"messages[{self._position}]: the signature of its reasoning comes from another"
+                " API: send message.without_reasoning()"
+            )
+        return details  # pyright: ignore[reportUnknownVariableType]  # JSON
+
+    def _tool_result(self, part: Part) -> dict[str, Any]:
+        if not isinstance(part, ToolResult):
+            raise self._refuse(part)
+        # The API has no flag for a failed tool: the text has to say it, and does.
+        return {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
+
+
+def _image_url(image: Image) -> str:
+    if image.data is None:
+        return image.url or ""
+    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
+
+
+def _tool_call(call: ToolCall) -> dict[str, Any]:
+    encoded: dict[str, Any] = {
+        "id": call.id,
+        "type": "function",
+        "function": {"name": call.name, "arguments": call.arguments or "{}"},
+    }
+    if call.signature is not None:
+        extra_content = _json_or_none(call.signature)
+        if not isinstance(extra_content, dict):
+            raise LocalProtocolError(
+                f"the signature of tool call {call.id!r} comes from another API: leave it out"
+            )
+        encoded["extra_content"] = extra_content
+    return encoded
+
+
+def _json_or_none(text: str) -> object:
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
