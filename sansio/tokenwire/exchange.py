@@ -1,0 +1,387 @@
+"""One exchange: a request goes out, a response comes in, and each byte moves a state machine.
+
+    IDLE ──send──▶ SENT ──head──▶ STREAMING ──end──▶ DONE
+                    │                 │
+                    └────failure──────┴────────────▶ FAILED
+
+An exchange begins IDLE. `send` makes the request and leaves it SENT; until a response head comes,
+informational (1xx) heads change nothing. Any other head makes it STREAMING, where the body is
+either an answer (2xx) or the description of a failure. The `End` token leads to DONE, a
+`ProviderError` to FAILED, and both are for good: whatever still comes is ignored, so that nothing
+behind a terminal marker can change the result. What the peer does wrong is a value at the end of a
+list; what the caller does wrong, a call that the table below does not have, raises
+`LocalProtocolError` and changes nothing.
+
+No I/O, no clock: drive it from any event loop, thread or test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from typing import Final, final
+from urllib.parse import quote, urlencode
+
+import attrs
+
+from tokenwire.completion import Completion, CompletionBuilder
+from tokenwire.endpoint import Endpoint
+from tokenwire.errors import (
+    MAX_EXCERPT_BYTES,
+    MAX_MESSAGE_LENGTH,
+    LocalProtocolError,
+    MalformedResponseError,
+    NetworkError,
+    ProviderError,
+)
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.request import HTTPRequest
+from tokenwire.response import ResponseInfo
+from tokenwire.retry_delay import retry_delay
+from tokenwire.secret import Secret
+from tokenwire.tokens import End, Token
+from tokenwire.wire.base import Answer, EncodedRequest, Wire
+
+_USER_AGENT: Final = "tokenwire"
+
+
+@final
+class State(Enum):
+    """Where an exchange stands; see the module's description."""
+
+    IDLE = auto()
+    SENT = auto()
+    STREAMING = auto()
+    DONE = auto()
+    FAILED = auto()
+
+
+class _Step(Enum):
+    SEND = "send"
+    HEAD = "receive_head"
+    DATA = "receive_data"
+    EOF = "receive_eof"
+    END = "the end of the answer"
+    FAILURE = "receive_failure"
+
+
+_TRANSITIONS: Final[dict[State, dict[_Step, State]]] = {
+    State.IDLE: {_Step.SEND: State.SENT},
+    State.SENT: {
+        _Step.HEAD: State.STREAMING,
+        _Step.EOF: State.SENT,  # always followed by a failure
+        _Step.FAILURE: State.FAILED,
+    },
+    State.STREAMING: {
+        _Step.DATA: State.STREAMING,
+        _Step.EOF: State.STREAMING,  # always followed by an end or a failure
+        _Step.END: State.DONE,
+        _Step.FAILURE: State.FAILED,
+    },
+    State.DONE: dict.fromkeys((_Step.DATA, _Step.EOF, _Step.FAILURE), State.DONE),
+    State.FAILED: dict.fromkeys((_Step.DATA, _Step.EOF, _Step.FAILURE), State.FAILED),
+}
+
+#: Transitions as names, for documentation and tests.
+TRANSITIONS: Final = {
+    state.name: {step.value: target.name for step, target in steps.items()}
+    for state, steps in _TRANSITIONS.items()
+}
+
+
+@final
+class Exchange:
+    """One request and its response.
+
+    Args:
+        wire: The wire format.
+        endpoint: Where the request goes. A credential must be a `Secret` here: ask a callable for
+            it first, and pass ``attrs.evolve(endpoint, credential=secret)``.
+
+    Raises:
+        ValueError: If the endpoint has a quirk that the wire format does not know.
+    """
+
+    def __init__(self, wire: Wire, endpoint: Endpoint) -> None:
+        wire.check_quirks(endpoint.quirks)
+        self._wire = wire
+        self._endpoint = endpoint
+        self._scrubber = endpoint.scrubber()
+        self._state = State.IDLE
+        self._url = ""
+        self._headers: dict[str, str] = {}
+        self._response = ResponseInfo()
+        self._answer: Answer | None = None
+        self._error_body = bytearray()
+        self._builder = CompletionBuilder()
+        self._tokens_emitted = 0
+        self._answer_bytes = 0
+
+    @property
+    def state(self) -> State:
+        """Where the exchange stands."""
+        return self._state
+
+    @property
+    def url(self) -> str:
+        """The request's URL without its query, empty before `send`."""
+        return self._url
+
+    @property
+    def response(self) -> ResponseInfo:
+        """The response as far as its head has come."""
+        return self._response
+
+    @property
+    def complete(self) -> bool:
+        """Whether the answer is whole, even if its `End` still waits for the usage."""
+        return self._state is State.DONE or (self._answer is not None and self._answer.complete)
+
+    def partial(self) -> Completion:
+        """Return what has come so far, also after a failure."""
+        return self._builder.completion()
+
+    def send(
+        self, messages: Sequence[Message], config: ProviderConfig | None = None
+    ) -> HTTPRequest:
+        """Make the request.
+
+        Args:
+            messages: The conversation, at least one message.
+            config: The settings of this call.
+
+        Returns:
+            What to put on the wire; its response goes to `receive_head` and so on.
+
+        Raises:
+            LocalProtocolError: If the wire format cannot carry what was asked, or a request was
+                made already.
+        """
+        self._check(_Step.SEND)
+        encoded = self._wire.encode(messages, config or ProviderConfig(), self._endpoint.quirks)
+        headers = _request_headers(encoded, self._endpoint, self._wire)
+        self._url = self._endpoint.base_url + encoded.path
+        self._move(_Step.SEND)
+        return HTTPRequest(
+            "POST", self._url + _query(encoded, self._endpoint), headers, encoded.body
+        )
+
+    def receive_head(
+        self, status: int, headers: Iterable[tuple[str, str]]
+    ) -> list[Token | ProviderError]:
+        """Take a response head.
+
+        Args:
+            status: HTTP status; informational ones (1xx) are passed over.
+            headers: In order, names in any case.
+
+        Returns:
+            Nothing, or the error for a response that cannot be read.
+        """
+        self._check(_Step.HEAD)
+        if 100 <= status < 200:
+            return []
+        self._headers = {name.lower(): value for name, value in headers}
+        request_id = self._wire.request_id(self._headers)
+        self._response = ResponseInfo(
+            status=status,
+            request_id=self._scrub(request_id, MAX_EXCERPT_BYTES) if request_id else None,
+            rate_limits=self._wire.rate_limits(self._headers),
+        )
+        self._move(_Step.HEAD)
+        encoding = self._headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in ("", "identity"):
+            return self._fail(
+                MalformedResponseError(
+                    reason="content_encoding",
+                    message=f"the response is compressed ({encoding}), although none was asked"
+                    " for: a proxy in between is badly set up",
+                )
+            )
+        if 200 <= status < 300:
+            self._answer = self._wire.answer(self._endpoint.limits, self._endpoint.quirks)
+        return []
+
+    def receive_data(self, data: bytes) -> list[Token | ProviderError]:
+        """Take the next bytes of the response body, without any transfer coding.
+
+        Args:
+            data: As they came, cut anywhere.
+
+        Returns:
+            The tokens that they completed. A `ProviderError` is the last item that ever comes.
+        """
+        if self._state is not State.STREAMING:
+            self._check(_Step.DATA)
+            return []
+        if self._answer is None:
+            return self._receive_error_body(data)
+        tokens: list[Token] = []
+        try:
+            self._answer.receive_data(data, tokens)
+        except ProviderError as error:
+            return self._emit(tokens, error)
+        return self._emit(tokens)
+
+    def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
+        """Take the end of the response body.
+
+        Args:
+            clean: The body is whole by its HTTP framing; False if the connection broke.
+
+        Returns:
+            The rest of the answer with its `End`, or the error that it is cut off.
+        """
+        self._check(_Step.EOF)
+        if self._state is State.SENT or not clean:
+            return self.receive_failure(
+                NetworkError(
+                    phase="head" if self._state is State.SENT else "body",
+                    message="the server closed the connection "
+                    + ("without an answer" if self._state is State.SENT else "in mid-answer"),
+                    retryable=True,
+                )
+            )
+        if self._state is not State.STREAMING:
+            return []
+        if self._answer is None:
+            return self._fail_with_error_body()
+        tokens: list[Token] = []
+        try:
+            self._answer.receive_eof(tokens)
+        except ProviderError as error:
+            return self._emit(tokens, error)
+        return self._emit(tokens)
+
+    def receive_failure(self, error: ProviderError) -> list[Token | ProviderError]:
+        """Take a failure of the transport: a reset, a deadline, broken framing.
+
+        Args:
+            error: What the transport knows of it; the rest is filled in here.
+
+        Returns:
+            The `End` if a terminal marker had come, so that nothing is missing but the connection;
+            the response's own error if it was one; else the completed error.
+        """
+        self._check(_Step.FAILURE)
+        if self._state in (State.DONE, State.FAILED):
+            return []
+        if self._answer is not None and self._answer.complete:
+            tokens: list[Token] = []
+            self._answer.receive_cut(tokens)
+            return self._emit(tokens)
+        if self._state is State.STREAMING and self._answer is None:
+            return self._fail_with_error_body()
+        return self._fail(error)
+
+    def _receive_error_body(self, data: bytes) -> list[Token | ProviderError]:
+        limit = self._endpoint.limits.error_body_bytes
+        self._error_body += data[: limit - len(self._error_body)]
+        return self._fail_with_error_body() if len(self._error_body) >= limit else []
+
+    def _fail_with_error_body(self) -> list[Token | ProviderError]:
+        status = self._response.status or 0
+        error = self._wire.failure(status, self._headers, bytes(self._error_body))
+        self._error_body.clear()
+        if status == 404:
+            error = attrs.evolve(
+                error, message=f"{error.message} (POST {self._url}{_hint(self._url)})"
+            )
+        elif 300 <= status < 400:
+            target = self._headers.get("location", "")
+            error = attrs.evolve(
+                error,
+                message=f"the server redirects to {target or 'nowhere'}, which is not followed:"
+                " set base_url to where the API is",
+            )
+        return self._fail(error)
+
+    def _emit(
+        self, tokens: list[Token], error: ProviderError | None = None
+    ) -> list[Token | ProviderError]:
+        """Account for new tokens, and for the end that may be among them."""
+        events: list[Token | ProviderError] = [*tokens]
+        self._tokens_emitted += len(tokens)
+        self._builder.extend(tokens)
+        if error is not None:
+            events += self._fail(error)
+        elif tokens and type(tokens[-1]) is End:
+            self._move(_Step.END)
+            self._answer = None
+        return events
+
+    def _fail(self, error: ProviderError) -> list[Token | ProviderError]:
+        """Complete an error with what the exchange knows, and end in it."""
+        status = self._response.status
+        in_stream = status is not None and 200 <= status < 300
+        own_status = error.status if error.status is not None else status
+        completed = attrs.evolve(
+            error,
+            provider=self._endpoint.name or self._wire.kind,
+            message=self._scrub(error.message, MAX_MESSAGE_LENGTH),
+            code=self._scrub(error.code, MAX_EXCERPT_BYTES) if error.code else None,
+            status=own_status,
+            request_id=error.request_id or self._response.request_id,
+            retry_after=error.retry_after or retry_delay(self._headers),
+            in_stream=in_stream,
+            tokens_emitted=self._tokens_emitted,
+        )
+        if isinstance(completed, MalformedResponseError):
+            completed = attrs.evolve(
+                completed, excerpt=self._scrub(completed.excerpt, MAX_EXCERPT_BYTES)
+            )
+        self._move(_Step.FAILURE)
+        self._answer = None
+        return [completed]
+
+    def _scrub(self, text: str, length: int) -> str:
+        """Make server text fit for an error: one line, bounded, without secrets."""
+        # Bounded before as well, so that scrubbing a huge text costs nothing.
+        line = " ".join(self._scrubber.scrub(text[: 4 * length]).split())
+        return line if len(line) <= length else line[: length - 1] + "…"
+
+    def _check(self, step: _Step) -> None:
+        if step not in _TRANSITIONS[self._state]:
+            raise LocalProtocolError(f"{step.value} is not possible in state {self._state.name}")
+
+    def _move(self, step: _Step) -> None:
+        self._state = _TRANSITIONS[self._state][step]
+
+
+def _request_headers(
+    encoded: EncodedRequest, endpoint: Endpoint, wire: Wire
+) -> tuple[tuple[str, str], ...]:
+    headers = {
+        "user-agent": _USER_AGENT,
+        "accept": encoded.accept,
+        "accept-encoding": "identity",  # compression would hold tokens back
+        "content-type": "application/json",
+        **encoded.headers,
+    }
+    style = endpoint.auth or wire.auth
+    if isinstance(endpoint.credential, Secret) and style.header:
+        headers[style.header] = style.prefix + endpoint.credential.reveal()
+    elif endpoint.credential is not None and not isinstance(endpoint.credential, Secret):
+        raise LocalProtocolError("the credential is a callable: ask it, and pass the Secret")
+    headers |= {name.lower(): _revealed(value) for name, value in endpoint.headers.items()}
+    headers["content-length"] = str(len(encoded.body))
+    return tuple(headers.items())
+
+
+def _query(encoded: EncodedRequest, endpoint: Endpoint) -> str:
+    query = {**encoded.query, **{name: _revealed(value) for name, value in endpoint.query.items()}}
+    return "?" + urlencode(query, quote_via=quote) if query else ""
+
+
+def _revealed(value: str | Secret) -> str:
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def _hint(url: str) -> str:
+    """Say what is probably wrong with the path of a URL that was not found."""
+    if "/v1/v1/" in url:
+        return ": /v1 stands there twice, take it out of base_url"
+    if "/v1" not in url:
+        return ": many APIs live under /v1, perhaps base_url lacks it"
+    return ""
