@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, TypeAlias, assert_never, final
 
 import attrs
@@ -24,6 +24,10 @@ from tokenwire.tokens import (
 #: How many text pieces are kept apart before they are joined: a short str costs some fifty bytes
 #: more than its characters.
 _JOIN_EVERY: Final = 512
+
+#: What things are taken to cost in memory besides their text, in bytes, on the safe side.
+_BLOCK_OVERHEAD: Final = 1024
+_LOGPROB_OVERHEAD: Final = 256
 
 
 @final
@@ -237,18 +241,75 @@ class _GrowingChoice:
         )
 
 
+def _size(text: str | None) -> int:
+    """Return an upper bound of the bytes that Python keeps a text in."""
+    return 0 if text is None else len(text) if text.isascii() else 4 * len(text)
+
+
+def _sizes(token: TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta) -> int:
+    match token:
+        case TextDelta(text, _, logprobs):
+            entries = sum(1 + len(entry.top) for entry in logprobs or ())
+            return _size(text) + entries * _LOGPROB_OVERHEAD
+        case ReasoningDelta(text, _, signature):
+            return _size(text) + _size(signature)
+        case RefusalDelta(text):
+            return _size(text)
+        case ToolCallDelta():
+            texts = (token.id, token.name, token.arguments, token.signature)
+            return sum(_size(text) for text in texts)
+        case _:
+            assert_never(token)
+
+
 @final
 class CompletionBuilder:
-    """Puts tokens together, in time and memory linear in their text."""
+    """Puts tokens together, in time and memory linear in their text.
 
-    def __init__(self) -> None:
+    Args:
+        max_bytes: How much to keep, None for no bound. Text that is not ASCII counts four bytes a
+            character, as Python may need.
+    """
+
+    def __init__(self, max_bytes: int | None = None) -> None:
         self._choices: dict[int, _GrowingChoice] = {}
         self._end: End | None = None
+        self._max_bytes = max_bytes
+        self._bytes = 0
 
-    def extend(self, tokens: Iterable[Token]) -> None:
-        """Take the next tokens of the answer."""
-        for token in tokens:
+    def extend(self, tokens: Sequence[Token]) -> int:
+        """Take the next tokens of the answer.
+
+        Returns:
+            How many of them were taken before the bound was reached: normally all.
+        """
+        if self._extend_text(tokens):
+            return len(tokens)
+        for taken, token in enumerate(tokens):
             self._add(token)
+            if self._max_bytes is not None and self._bytes > self._max_bytes:
+                return taken
+        return len(tokens)
+
+    def _extend_text(self, tokens: Sequence[Token]) -> bool:
+        """Take tokens that all continue the text of choice 0, as nearly all reads bring them."""
+        growing = self._choices.get(0)
+        last = growing.blocks[-1] if growing is not None and growing.blocks else None
+        if not isinstance(last, _TextBlock):
+            return False
+        texts = [
+            token.text
+            for token in tokens
+            if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
+        ]
+        text = "".join(texts)
+        size = self._bytes + len(text)
+        fits = self._max_bytes is None or size <= self._max_bytes
+        if len(texts) != len(tokens) or not text.isascii() or not fits:
+            return False
+        last.add(text)
+        self._bytes = size
+        return True
 
     def _add(self, token: Token) -> None:
         if isinstance(token, End):
@@ -257,6 +318,8 @@ class CompletionBuilder:
                 self._choice(index)
             return
         choice = self._choice(token.choice)
+        blocks = len(choice.blocks)
+        self._bytes += _sizes(token)
         match token:
             case TextDelta():
                 choice.add_text(token)
@@ -268,6 +331,7 @@ class CompletionBuilder:
                 choice.add_tool_call(token)
             case _:
                 assert_never(token)
+        self._bytes += (len(choice.blocks) - blocks) * _BLOCK_OVERHEAD
 
     def _choice(self, index: int) -> _GrowingChoice:
         choice = self._choices.get(index)

@@ -81,7 +81,9 @@ class Limits:
         error_body_bytes: Body of an HTTP error; what follows is not read. Providers' own are under
             10 KiB, HTML pages of proxies under 100 KiB.
         silent_bytes: Bytes in a row that bring no token: comments, pings, empty chunks.
-        answer_bytes: Text of one answer, all its tokens together. It is kept for `partial()`.
+        answer_bytes: What is kept of one answer for `TokenStream.partial`: texts, tool calls, log
+            probabilities. Text that is not ASCII counts four bytes a character, as Python may
+            need for it.
         json_depth: Nesting of JSON that has to be walked. Answers nest about ten deep.
         tool_calls: Tool calls of one choice.
         choices: Alternative answers in one stream.

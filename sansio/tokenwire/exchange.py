@@ -42,6 +42,7 @@ from tokenwire.retry_delay import retry_delay
 from tokenwire.secret import Secret
 from tokenwire.tokens import End, Token
 from tokenwire.wire.base import Answer, EncodedRequest, Wire
+from tokenwire.wire.malformed import limit_error
 
 _USER_AGENT: Final = "tokenwire"
 
@@ -114,9 +115,8 @@ class Exchange:
         self._response = ResponseInfo()
         self._answer: Answer | None = None
         self._error_body = bytearray()
-        self._builder = CompletionBuilder()
+        self._builder = CompletionBuilder(endpoint.limits.answer_bytes)
         self._tokens_emitted = 0
-        self._answer_bytes = 0
 
     @property
     def state(self) -> State:
@@ -301,9 +301,14 @@ class Exchange:
         self, tokens: list[Token], error: ProviderError | None = None
     ) -> list[Token | ProviderError]:
         """Account for new tokens, and for the end that may be among them."""
+        if not tokens and error is None:
+            return []
+        kept = self._builder.extend(tokens)
+        if kept < len(tokens):
+            tokens = tokens[:kept]
+            error = limit_error("answer_bytes", self._endpoint.limits.answer_bytes)
         events: list[Token | ProviderError] = [*tokens]
         self._tokens_emitted += len(tokens)
-        self._builder.extend(tokens)
         if error is not None:
             events += self._fail(error)
         elif tokens and type(tokens[-1]) is End:

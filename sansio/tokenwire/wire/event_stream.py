@@ -14,7 +14,8 @@ from typing import Protocol, final
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
 from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder
-from tokenwire.tokens import Token
+from tokenwire.tokens import End, Token
+from tokenwire.wire.malformed import excerpt_of, limit_error, truncated_error
 
 _BOM = b"\xef\xbb\xbf"
 
@@ -27,17 +28,12 @@ class EventReader(Protocol):
         """Whether a terminal marker has come."""
         ...
 
-    @property
-    def ended(self) -> bool:
-        """Whether the `End` token has been appended."""
+    def receive_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
+        """Take the next event; none comes behind the `End`."""
         ...
 
-    def receive_events(self, events: list[ServerSentEvent], tokens: list[Token]) -> None:
-        """Take events; stops by itself behind the `End`."""
-        ...
-
-    def receive_last_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
-        """Take an event that the end of the stream cut off from its blank line."""
+    def is_whole(self, event: ServerSentEvent) -> bool:
+        """Whether an event counts that the end of the stream cut off from its blank line."""
         ...
 
     def receive_document(self, document: bytes, tokens: list[Token]) -> None:
@@ -74,6 +70,7 @@ class EventStreamAnswer:
         self._document = bytearray()
         self._opening = b""  # begins an excerpt, until an event shows that this is a stream
         self._saw_event = False
+        self._silent_bytes = 0  # in events since the last token
 
     @property
     def complete(self) -> bool:
@@ -115,10 +112,11 @@ class EventStreamAnswer:
                 )
             case _Body.EVENTS:
                 last = self._decoder.receive_eof()
-                if last is not None:
+                if last is not None and self._reader.is_whole(last):
                     self._saw_event = True
-                    self._reader.receive_last_event(last, tokens)
-                self._end_events(tokens)
+                    self._reader.receive_event(last, tokens)
+                if not _has_ended(tokens):
+                    self._end_events(tokens)
 
     def receive_cut(self, tokens: list[Token]) -> None:
         """Take a broken end after a terminal marker. See `Answer.receive_cut`."""
@@ -146,35 +144,34 @@ class EventStreamAnswer:
         if not self._saw_event:
             self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
             self._saw_event = bool(events)
-        exceeded = None
-        if events and type(events[-1]) is LimitExceeded:
-            exceeded = events.pop()
-        self._reader.receive_events(events, tokens)  # type: ignore[arg-type]  # a LimitExceeded comes last
-        if exceeded is not None and not self._reader.ended:
-            raise limit_error(exceeded.limit, exceeded.bound)  # type: ignore[union-attr]  # narrowed above
+        for event in events:
+            if type(event) is LimitExceeded:
+                raise limit_error(event.limit, event.bound)
+            before = len(tokens)
+            self._reader.receive_event(event, tokens)
+            if len(tokens) == before:
+                self._stay_silent(len(event.data))
+            elif type(tokens[-1]) is End:
+                return
+            else:
+                self._silent_bytes = 0
+
+    def _stay_silent(self, size: int) -> None:
+        self._silent_bytes += size
+        if self._silent_bytes > self._limits.silent_bytes:
+            raise limit_error("silent_bytes", self._limits.silent_bytes)
 
     def _end_events(self, tokens: list[Token]) -> None:
-        if self._reader.ended:
-            return
         if self._reader.complete:
             self._reader.finish(tokens)
         elif self._saw_event:
-            raise MalformedResponseError(
-                reason="truncated",
-                message="the stream ended cleanly, but without a finish reason or end marker:"
-                " the answer is cut off",
-                retryable=True,
-            )
+            raise truncated_error()
         else:
             raise _no_answer(self._opening)
 
 
-def limit_error(limit: str, bound: int) -> MalformedResponseError:
-    """Return the error for a peer that went past a limit, which it names."""
-    return MalformedResponseError(
-        reason="limit",
-        message=f"the response exceeds limits.{limit} ({bound}): raise it if this is expected",
-    )
+def _has_ended(tokens: list[Token]) -> bool:
+    return bool(tokens) and type(tokens[-1]) is End
 
 
 def _no_answer(body: bytes) -> MalformedResponseError:
@@ -183,8 +180,3 @@ def _no_answer(body: bytes) -> MalformedResponseError:
         message="the response is neither an event stream nor JSON: is base_url the API's?",
         excerpt=excerpt_of(body),
     )
-
-
-def excerpt_of(body: bytes) -> str:
-    """Return the beginning of a body as text, bounded."""
-    return body[:MAX_EXCERPT_BYTES].decode("utf-8", "replace")

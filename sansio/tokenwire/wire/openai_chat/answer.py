@@ -16,7 +16,6 @@ import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
-from tokenwire.errors import MalformedResponseError
 from tokenwire.sse import ServerSentEvent
 from tokenwire.tokens import (
     End,
@@ -31,7 +30,7 @@ from tokenwire.tokens import (
     Usage,
 )
 from tokenwire.torn_text import TornText
-from tokenwire.wire.event_stream import excerpt_of, limit_error
+from tokenwire.wire.malformed import decode_json, is_json, limit_error, schema_error
 from tokenwire.wire.openai_chat.chunks import (
     Choice,
     Chunk,
@@ -86,8 +85,6 @@ class ChatReader:
         self._usage: UsageCounts | None = None
         self._id: str | None = None
         self._model: str | None = None
-        self._silent_bytes = 0
-        self._ended = False
         # Strict decoding lets no half characters through: only behind a chunk that was read
         # tolerantly does text need mending.
         self._torn: TornText[tuple[_TextKind, int, int]] | None = None
@@ -97,47 +94,27 @@ class ChatReader:
     @property
     def complete(self) -> bool:
         """Whether ``[DONE]`` or all finish reasons have come."""
-        return self._ended or (
-            bool(self._choices)
-            and all(choice.finish is not None for choice in self._choices.values())
-        )
+        finishes = [choice.finish for choice in self._choices.values()]
+        return bool(finishes) and None not in finishes
 
-    @property
-    def ended(self) -> bool:
-        """Whether the `End` has been appended."""
-        return self._ended
+    def receive_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
+        """Take one event."""
+        if event.event == "error":
+            self._receive_error_event(event.data)
+        self._receive_event_data(event.data, tokens)
 
-    def receive_events(self, events: list[ServerSentEvent], tokens: list[Token]) -> None:
-        """Take events in order, up to ``[DONE]``."""
-        for event in events:
-            before = len(tokens)
-            if event.event == "error":
-                self._receive_error_event(event.data)
-            self._receive_event_data(event.data, tokens)
-            if len(tokens) > before:
-                self._silent_bytes = 0
-                if self._ended:
-                    return
-            else:
-                self._silent_bytes += len(event.data)
-                if self._silent_bytes > self._limits.silent_bytes:
-                    raise limit_error("silent_bytes", self._limits.silent_bytes)
-
-    def receive_last_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
-        """Take an event without its blank line: it counts if it is ``[DONE]`` or whole JSON."""
-        if self._is_whole(event.data) or self._are_whole(event.data.split(b"\n")):
-            self.receive_events([event], tokens)
+    def is_whole(self, event: ServerSentEvent) -> bool:
+        """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""
+        return self._is_whole(event.data) or self._are_whole(event.data.split(b"\n"))
 
     def receive_document(self, document: bytes, tokens: list[Token]) -> None:
         """Take a JSON document: a completion from a server that does not stream, or an error."""
-        value = self._decode_tolerantly(document)
+        value = decode_json(document, self._limits)
         self._receive_odd_chunk(lenient.as_object(value), tokens)
         self._fail_if_error(value)
         if not self._choices:
-            raise MalformedResponseError(
-                reason="schema",
-                message="the response is JSON, but neither a completion nor an error",
-                excerpt=excerpt_of(document),
+            raise schema_error(
+                "the response is JSON, but neither a completion nor an error", document
             )
         self.finish(tokens)
 
@@ -149,7 +126,6 @@ class ChatReader:
             if (signature := choice.details.signature()) is not None:
                 tokens.append(ReasoningDelta("", index, signature))
         tokens.append(self._end())
-        self._ended = True
 
     # Events
 
@@ -171,7 +147,7 @@ class ChatReader:
             self._receive_chunk(chunk, tokens)
             if not chunk.choices and chunk.usage is None:
                 # It says nothing, or fails without a member named "error".
-                self._fail_if_error(self._decode_tolerantly(data))
+                self._fail_if_error(decode_json(data, self._limits))
 
     def _receive_odd_data(self, data: bytes, tokens: list[Token]) -> None:
         """Take what does not decode as a chunk at once: ``[DONE]``, or an oddity."""
@@ -181,19 +157,15 @@ class ChatReader:
         lines = data.split(b"\n")
         if len(lines) > 1 and self._are_whole(lines):
             # Zhipu ends its events with a single line feed, so that all of them share a block.
-            # Half an event beside another one, though, is damage: see `_decode_tolerantly`.
+            # Half an event beside another one, though, is damage.
             for line in lines:
-                if not self._ended:
+                if not (tokens and type(tokens[-1]) is End):
                     self._receive_event_data(line, tokens)
             return
-        value = self._decode_tolerantly(data)
+        value = decode_json(data, self._limits)
         if not isinstance(value, dict):
             self._fail_if_error(value)
-            raise MalformedResponseError(
-                reason="schema",
-                message="an event of the stream is JSON, but no object",
-                excerpt=excerpt_of(data),
-            )
+            raise schema_error("an event of the stream is JSON, but no object", data)
         self._receive_odd_chunk(value, tokens)  # pyright: ignore[reportUnknownArgumentType]  # JSON
 
     def _receive_odd_chunk(self, value: dict[str, Any], tokens: list[Token]) -> None:
@@ -207,27 +179,7 @@ class ChatReader:
 
     def _is_whole(self, data: bytes) -> bool:
         """Whether these bytes are an event on their own: ``[DONE]`` or one JSON text."""
-        if data.strip() == _DONE:
-            return True
-        try:
-            lenient.decode(data, self._limits.json_depth)
-        except (lenient.NotJSONError, lenient.TooDeepError):
-            return False
-        return True
-
-    def _decode_tolerantly(self, data: bytes) -> object:
-        try:
-            return lenient.decode(data, self._limits.json_depth)
-        except lenient.TooDeepError:
-            raise limit_error("json_depth", self._limits.json_depth) from None
-        except lenient.NotJSONError as error:
-            raise MalformedResponseError(
-                reason="json" if error.utf8 else "utf8",
-                message=f"the answer holds what is no valid {'JSON' if error.utf8 else 'UTF-8'}:"
-                " the server or a proxy damaged it",
-                excerpt=excerpt_of(data),
-                retryable=True,
-            ) from None
+        return data.strip() == _DONE or is_json(data, self._limits)
 
     def _fail_if_error(self, value: object) -> None:
         failure = read_failure(value)
@@ -290,7 +242,9 @@ class ChatReader:
     def _receive_reasoning(
         self, delta: Delta, index: int, state: _ChoiceState, tokens: list[Token]
     ) -> None:
-        detailed = state.details.add(delta.reasoning_details) if delta.reasoning_details else ""
+        detailed = state.details.add(delta.reasoning_details or [])
+        if state.details.size > self._limits.answer_bytes:
+            raise limit_error("answer_bytes", self._limits.answer_bytes)
         text = delta.reasoning_content or delta.reasoning or detailed
         if text:
             self._receive_piece("reasoning", index, text, tokens)
