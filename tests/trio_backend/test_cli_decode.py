@@ -1,0 +1,211 @@
+"""`tokenwire decode`: a recorded body in, events out."""
+
+import json
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.trio_backend.cli_process import (
+    COMMAND,
+    child_environment,
+    invoke,
+    json_lines,
+    run_process,
+)
+from tests.trio_backend.servers import DONE_EVENT, FINISH_EVENT, event, text_event
+from tokenwire.exchange import Exchange
+
+_BODY = text_event("Grüße ") + text_event("日本語 👋") + FINISH_EVENT + DONE_EVENT
+_TEXTS = ["Grüße ", "日本語 👋"]
+
+
+@pytest.fixture
+def body(tmp_path: Path) -> str:
+    """Give a file with a whole answer."""
+    file = tmp_path / "body.sse"
+    file.write_bytes(_BODY)
+    return str(file)
+
+
+def test_the_events_of_a_body_are_printed(body: str) -> None:
+    """Text and end come as `ask --json` prints them."""
+    result = invoke("decode", "--wire", "openai-chat", body)
+    *texts, end = json_lines(result.stdout_bytes)
+    assert result.exit_code == 0
+    assert [text["text"] for text in texts] == _TEXTS
+    assert (end["type"], end["finish"]) == ("end", "stop")
+
+
+@pytest.mark.parametrize(
+    "split",
+    [("--split", "1"), ("--split", "7"), ("--splits", "1,2,30"), ("--splits", "9999999,1")],
+)
+def test_the_split_does_not_matter(split: tuple[str, ...], body: str) -> None:
+    """However the body is cut, the events are equal."""
+    assert invoke("decode", *split, body).stdout == invoke("decode", body).stdout
+
+
+def test_splits_are_used_up_and_the_rest_comes_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces are those that were asked for."""
+    pieces: list[int] = []
+    receive = Exchange.receive_data
+
+    def recording(exchange: Exchange, data: bytes) -> object:
+        pieces.append(len(data))
+        return receive(exchange, data)
+
+    monkeypatch.setattr(Exchange, "receive_data", recording)
+    assert invoke("decode", "--splits", "10,5", "-", stdin=_BODY).exit_code == 0
+    assert pieces == [10, 5, len(_BODY) - 15]
+
+
+def test_standard_input_is_read_while_it_comes() -> None:
+    """A live stream is decoded as it arrives."""
+    with subprocess.Popen(
+        [*COMMAND, "decode", "-"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=child_environment(),
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(text_event("first"))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["text"] == "first"
+        process.stdin.write(FINISH_EVENT + DONE_EVENT)
+        process.stdin.close()
+        assert json.loads(process.stdout.readline())["type"] == "end"
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-16"])
+def test_the_output_is_utf8_whatever_the_locale(encoding: str, body: str) -> None:
+    """JSON is UTF-8, and nothing else has a say in it."""
+    process = run_process("decode", body, PYTHONIOENCODING=encoding)
+    assert [line["text"] for line in json_lines(process.stdout)[:-1]] == _TEXTS
+
+
+def test_a_cut_connection_is_no_clean_end() -> None:
+    """The same bytes are truncated where the body ended, and a network error where it broke."""
+    clean = invoke("decode", "-", stdin=text_event("one"))
+    cut = invoke("decode", "--cut", "-", stdin=text_event("one"))
+    assert (clean.exit_code, cut.exit_code) == (13, 10)
+    assert json_lines(clean.stdout_bytes)[-1]["reason"] == "truncated"
+    assert json_lines(cut.stdout_bytes)[-1]["phase"] == "body"
+    assert cut.stderr.startswith("Error: ")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, 11), (429, 12), (500, 14), (302, 14)])
+def test_a_failed_response_has_the_exit_code_of_its_kind(status: int, code: int) -> None:
+    """The status decides as it does on the network."""
+    result = invoke("decode", "--status", str(status), "-", stdin=b'{"error":{"message":"no"}}')
+    assert result.exit_code == code
+    assert json_lines(result.stdout_bytes)[-1]["status"] == status
+
+
+def test_headers_come_from_a_file_and_from_options(tmp_path: Path) -> None:
+    """Both are taken, and a value may hold a colon."""
+    file = tmp_path / "headers.json"
+    file.write_text('[["x-request-id", "req:1"]]')
+    options = ("--status", "429", "--headers", str(file), "--header", "Retry-After: 7")
+    error = json_lines(invoke("decode", *options, "-", stdin=b"{}").stdout_bytes)[-1]
+    assert (error["request_id"], error["retry_after"]) == ("req:1", 7)
+
+
+def test_tool_calls_have_the_fields_that_are_promised() -> None:
+    """Id and name are null where a piece has none, and the signature is left out."""
+    calls = [{"index": 0, "id": "call_1", "function": {"name": "look_up", "arguments": "{"}}]
+    more = [{"index": 0, "function": {"arguments": "}"}}]
+    deltas = b"".join(
+        event({"choices": [{"index": 0, "delta": {"tool_calls": delta}}]})
+        for delta in (calls, more)
+    )
+    first, second, _ = json_lines(
+        invoke("decode", "-", stdin=deltas + FINISH_EVENT + DONE_EVENT).stdout_bytes
+    )
+    common = {"type": "tool_call", "choice": 0, "index": 0}
+    assert first == {**common, "id": "call_1", "name": "look_up", "arguments": "{"}
+    assert second == {**common, "id": None, "name": None, "arguments": "}"}
+
+
+def test_log_probabilities_and_several_choices_are_kept() -> None:
+    """What an answer has beyond the usual appears under keys of its own."""
+    logprob = {"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "b", "logprob": -1.5}]}
+    body = b"".join(
+        event(
+            {
+                "choices": [
+                    {
+                        "index": index,
+                        "delta": {"content": "a"},
+                        "logprobs": {"content": [logprob]},
+                        "finish_reason": "stop",
+                    }
+                ]
+            }
+        )
+        for index in range(2)
+    )
+    first, second, end = json_lines(invoke("decode", "-", stdin=body + DONE_EVENT).stdout_bytes)
+    assert first["logprobs"] == [{"text": "a", "logprob": -0.5, "top": [["b", -1.5]]}]
+    assert second["choice"] == 1
+    assert end["finishes"]["1"] == {"finish": "stop", "raw_finish": "stop"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--split", "0", "-"),
+        ("--splits", "1,x", "-"),
+        ("--splits", "0", "-"),
+        ("--split", "1", "--splits", "1", "-"),
+        ("--status", "100", "-"),
+        ("--header", "nothing", "-"),
+        ("--quirk", "nothing=1", "-"),
+        ("/no/such/file",),
+        (),
+    ],
+)
+def test_wrong_use_is_told(arguments: tuple[str, ...]) -> None:
+    """A bad option ends with 2 before anything is decoded."""
+    result = invoke("decode", *arguments, stdin=_BODY)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Error: " in result.stderr
+
+
+def test_headers_of_another_form_are_told(tmp_path: Path) -> None:
+    """An object in place of the list of pairs is named as such."""
+    file = tmp_path / "headers.json"
+    file.write_text('{"retry-after": "7"}')
+    result = invoke("decode", "--headers", str(file), "-", stdin=_BODY)
+    assert result.exit_code == 2
+    assert "list of [name, value] pairs" in result.stderr
+
+
+def test_closed_streams_are_no_reason_to_fail(body: str) -> None:
+    """Output to `>&-` goes nowhere, as to `/dev/null`."""
+    command = " ".join(map(shlex.quote, [*COMMAND, "decode", body]))
+    process = subprocess.run(
+        ["/bin/sh", "-c", f"{command} >&- 2>&-"],
+        env=child_environment(),
+        check=False,
+    )
+    assert process.returncode == 0
+
+
+def test_a_full_disk_is_told_in_one_line(body: str) -> None:
+    """Output that can't be written is no traceback."""
+    with Path("/dev/full").open("wb") as full:
+        process = subprocess.run(
+            [*COMMAND, "decode", body],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=child_environment(),
+            check=False,
+        )
+    assert process.returncode == 1
+    assert process.stderr.startswith(b"Error: ")
+    assert process.stderr.count(b"\n") == 1

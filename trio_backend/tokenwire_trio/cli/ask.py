@@ -1,0 +1,61 @@
+"""`tokenwire ask`: a prompt in, the answer out, token by token."""
+
+import os
+from functools import partial
+
+import click
+
+from tokenwire.messages import Message
+from tokenwire_trio.cli.answer_text import AnswerText
+from tokenwire_trio.cli.conversation import conversation_options
+from tokenwire_trio.cli.ending import ends_with_exit_code
+from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
+from tokenwire_trio.cli.json_lines import JSONLines
+from tokenwire_trio.cli.outlet import standard_outlets
+from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
+from tokenwire_trio.cli.provider_section import load_target
+
+
+@click.command(epilog=EXPLANATION)
+@ends_with_exit_code
+@conversation_options
+@provider_options
+@click.option("--local", is_flag=True, help="Ask a small model that runs on this machine.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each token.")
+@click.option(
+    "--timings/--no-timings",
+    default=None,
+    help="End with a line of timings.  [default: on a terminal, and with --local]",
+)
+def ask(
+    options: ProviderOptions,
+    messages: list[Message],
+    *,
+    local: bool,
+    as_json: bool,
+    timings: bool | None,
+) -> ExitCode:
+    """Ask PROMPT and print the answer as it comes.
+
+    Without PROMPT, or with '-', the prompt is read from standard input.
+
+    The text of the answer goes to standard output and everything else to standard error: errors,
+    timings, tool calls and refusals. The model's reasoning appears dimmed before the text on a
+    terminal; where standard output is none, it goes to standard error as well, so that
+    'tokenwire ask … > FILE' stores the answer alone.
+    """
+    # Only now: trio takes longer to import than all the rest, and --help needs none of it.
+    import trio
+
+    from tokenwire_trio.cli import asking
+
+    if local and options.names_a_provider:
+        raise click.UsageError("--local is a provider of its own: leave out the other one")
+    stdout, stderr = standard_outlets()
+    show_timings = timings if timings is not None else local or stderr.terminal
+    presentation = JSONLines() if as_json else AnswerText(stdout, stderr)
+    if local:
+        answer = partial(asking.ask_local_model, options)
+    else:
+        answer = partial(asking.ask_provider, load_target(options, os.environ))
+    return trio.run(partial(answer, messages, presentation, stderr, timings=show_timings))

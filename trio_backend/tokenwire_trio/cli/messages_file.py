@@ -1,0 +1,120 @@
+r"""Conversations as JSON, for ``--messages FILE.json``.
+
+```json
+[
+  {"role": "system", "content": "You are terse."},
+  {"role": "user", "content": [
+    {"type": "text", "text": "What is this?"},
+    {"type": "image", "file": "cat.png", "media_type": "image/png", "detail": "low"},
+    {"type": "image", "url": "https://host.example/cat.png"}]},
+  {"role": "assistant", "content": [
+    {"type": "reasoning", "text": "…", "signature": "…"},
+    {"type": "tool_call", "id": "call_1", "name": "look_up", "arguments": "{\"name\": 1}"}]},
+  {"role": "tool", "content": [
+    {"type": "tool_result", "call_id": "call_1", "text": "a mammal", "is_error": false}]}
+]
+```
+
+``content`` is a string or a list of parts, and the parts are those of `tokenwire.messages` under
+the same names. An image has one of ``file`` (relative to the JSON file), ``url`` and ``data``
+(base64).
+"""
+
+import mimetypes
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from tokenwire.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+
+
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"):
+    """A misspelt member is an error, not a member that is silently left out."""
+
+
+class _Text(_Strict, tag="text"):
+    text: str
+
+
+class _Image(_Strict, tag="image"):
+    file: str | None = None
+    url: str | None = None
+    data: bytes | None = None
+    media_type: str | None = None
+    detail: str | None = None
+
+
+class _Reasoning(_Strict, tag="reasoning"):
+    text: str = ""
+    signature: str | None = None
+
+
+class _ToolCall(_Strict, tag="tool_call"):
+    id: str
+    name: str
+    arguments: str = ""
+    signature: str | None = None
+
+
+class _ToolResult(_Strict, tag="tool_result"):
+    call_id: str
+    text: str
+    name: str | None = None
+    is_error: bool = False
+
+
+_AnyPart: TypeAlias = _Text | _Image | _Reasoning | _ToolCall | _ToolResult
+
+
+class _Message(msgspec.Struct, forbid_unknown_fields=True):
+    role: Role
+    content: str | list[_AnyPart]
+
+
+def read_messages(file: Path) -> Sequence[Message]:
+    """Read the conversation.
+
+    Raises:
+        ValueError: If the file has another form; the message says where.
+        OSError: If it, or an image that it names, can't be read.
+    """
+    messages = msgspec.json.decode(file.read_bytes(), type=list[_Message])
+    return [_message(message, file.parent) for message in messages]
+
+
+def _message(message: _Message, folder: Path) -> Message:
+    if isinstance(message.content, str):
+        return Message(message.role, message.content)
+    return Message(message.role, tuple(_part(part, folder) for part in message.content))
+
+
+def _part(part: _AnyPart, folder: Path) -> Part:
+    match part:
+        case _Text():
+            return Text(part.text)
+        case _Image():
+            return _image(part, folder)
+        case _Reasoning():
+            return Reasoning(part.text, part.signature)
+        case _ToolCall():
+            return ToolCall(
+                id=part.id, name=part.name, arguments=part.arguments, signature=part.signature
+            )
+        case _ToolResult():
+            return ToolResult(
+                call_id=part.call_id, text=part.text, name=part.name, is_error=part.is_error
+            )
+        case _:
+            assert_never(part)
+
+
+def _image(part: _Image, folder: Path) -> Image:
+    data, media_type = part.data, part.media_type
+    if part.file is not None:
+        if data is not None:
+            raise ValueError("an image has one of file, url and data")
+        data = (folder / part.file).read_bytes()
+        media_type = media_type or mimetypes.guess_type(part.file)[0]
+    return Image(data=data, media_type=media_type, url=part.url, detail=part.detail)

@@ -1,0 +1,136 @@
+"""The options that say which provider to ask and with which settings, the same for each command."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar, final
+
+import attrs
+import click
+
+from tokenwire.wire import WIRE_KINDS
+from tokenwire_trio.cli.key_values import header_lines, json_items, text_items
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class ProviderOptions:
+    """What the options of `provider_options` were given, None or empty where they were not."""
+
+    config: Path | None
+    wire: str | None
+    base_url: str | None
+    key_env: str | None
+    header: list[tuple[str, str]] = attrs.field(repr=False)
+    query: Mapping[str, str] = attrs.field(repr=False)
+    quirk: Mapping[str, object]
+    ca_file: str | None
+    timeout: float | None
+    model: str | None
+    max_tokens: int | None
+    temperature: float | None
+    top_p: float | None
+    stop: tuple[str, ...] = attrs.field(repr=False)
+    seed: int | None
+    reasoning: str | None
+    extra: Mapping[str, object] = attrs.field(repr=False)
+
+    @property
+    def names_a_provider(self) -> bool:
+        """Whether they say whom to ask, or how."""
+        return any((self.config, self.wire, self.base_url, self.key_env))
+
+
+#: Needed by `tokenwire decode` too, which has no provider.
+wire_option: Final = click.option(
+    "--wire", type=click.Choice(WIRE_KINDS), help=f"Wire format.  [default: {WIRE_KINDS[0]}]"
+)
+quirk_option: Final = click.option(
+    "--quirk",
+    multiple=True,
+    metavar="KEY=JSON",
+    callback=json_items,
+    help="What this server wants otherwise, see 'tokenwire wires'.  [repeatable]",
+)
+
+_OPTIONS: Final = (
+    click.option(
+        "--config",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help="TOML file with a [provider] table. The other options override it.",
+    ),
+    wire_option,
+    click.option(
+        "--base-url", metavar="URL", help="Where the API begins, e.g. https://host.example/v1."
+    ),
+    click.option("--model", help="Model to ask, in the provider's words."),
+    click.option(
+        "--key-env",
+        metavar="NAME",
+        help="Environment variable that holds the key. The key itself is no argument, because"
+        " everybody on a machine sees the arguments of its programs.",
+    ),
+    click.option(
+        "--max-tokens", type=int, metavar="N", help="Most model tokens for the answer to have."
+    ),
+    click.option("--temperature", type=float, metavar="T", help="Sampling temperature, from 0."),
+    click.option("--top-p", type=float, metavar="P", help="Nucleus sampling, up to 1."),
+    click.option(
+        "--stop", multiple=True, metavar="TEXT", help="Text that ends the answer.  [repeatable]"
+    ),
+    click.option("--seed", type=int, metavar="N", help="For repeatable answers."),
+    click.option("--reasoning", metavar="EFFORT", help="How much to reason, e.g. low or high."),
+    click.option(
+        "--extra",
+        multiple=True,
+        metavar="KEY=JSON",
+        callback=json_items,
+        help="Member to add to the request body, e.g. top_k=40.  [repeatable]",
+    ),
+    click.option(
+        "--header",
+        multiple=True,
+        metavar="'NAME: VALUE'",
+        callback=header_lines,
+        help="Request header to add.  [repeatable]",
+    ),
+    click.option(
+        "--query",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=text_items,
+        help="Query parameter to add to the URL.  [repeatable]",
+    ),
+    quirk_option,
+    click.option(
+        "--ca-file",
+        type=click.Path(exists=True, dir_okay=False),
+        metavar="FILE",
+        help="PEM file with certificate authorities to trust besides the system's.",
+    ),
+    click.option(
+        "--timeout", type=float, metavar="SECONDS", help="Most time for the whole answer to take."
+    ),
+)
+
+
+def provider_options(
+    command: Callable[Concatenate[ProviderOptions, _P], _R],
+) -> Callable[_P, _R]:
+    """Add the options to a command, which gets them as its first argument."""
+
+    @wraps(command)
+    def with_options(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        # What click gives has the types of the options above, which no type checker sees.
+        given: dict[str, Any] = {
+            field.name: kwargs.pop(field.name) for field in attrs.fields(ProviderOptions)
+        }
+        return command(ProviderOptions(**given), *args, **kwargs)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options

@@ -1,0 +1,125 @@
+"""From options and the configuration file to the section that opens a provider.
+
+The options are laid over the file's tables before anything is checked, so that the library's own
+checks see the whole, and a file may leave out what an option gives.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, cast, final
+
+import attrs
+
+from tokenwire.config import Config, ConfigError, ProviderSection
+from tokenwire.wire import WIRE_KINDS
+from tokenwire_trio.cli.key_values import guarded
+from tokenwire_trio.cli.provider_options import ProviderOptions
+
+#: A TOML document.
+Document = dict[str, Any]
+
+_Path = tuple[str, ...]
+
+_ENDPOINT: Final = ("provider", "endpoint")
+_DEFAULTS: Final = ("provider", "defaults")
+
+#: Either upper case, as variables mostly are, or too short for a key.
+_NAME_AND_NO_KEY: Final = re.compile(r"[A-Z_][A-Z0-9_]*|[A-Za-z_][A-Za-z0-9_]{,15}")
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Target:
+    """Whom to ask, and where the key came from.
+
+    Attributes:
+        section: For `open_provider` or an `Exchange`.
+        key_variable: Name of the environment variable with the key, None where none was named.
+    """
+
+    section: ProviderSection
+    key_variable: str | None
+
+
+def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
+    """Build the section from the options and the file that they name.
+
+    Raises:
+        ConfigError: If something is missing, unknown or has a bad value.
+    """
+    if options.config is None and options.base_url is None:
+        raise ConfigError("say whom to ask: --base-url URL, or --config FILE")
+    if options.key_env is not None:
+        _check_variable(options.key_env, environ)
+    document = _base_document(options.config)
+    for path, value in _overlay(options):
+        _put(document, path, value)
+    section = Config.from_mapping(document, environ).provider
+    # After the library has checked it, the document is known to have this shape.
+    return Target(
+        section=section, key_variable=document["provider"]["endpoint"].get("credential_env")
+    )
+
+
+def _check_variable(name: str, environ: Mapping[str, str]) -> None:
+    if environ.get(name):
+        return
+    if _NAME_AND_NO_KEY.fullmatch(name):
+        raise ConfigError(f"--key-env: the environment variable {name} is not set")
+    raise ConfigError(
+        "--key-env: no environment variable has this name; the option takes the name of a variable,"
+        " not the key"
+    )
+
+
+def _base_document(file: Path | None) -> Document:
+    if file is None:
+        return {"provider": {"kind": WIRE_KINDS[0]}}
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file} is no valid TOML: {error}") from None
+
+
+def _overlay(options: ProviderOptions) -> Iterable[tuple[_Path, object]]:
+    """Name the place of each option in the document, as far as it was given."""
+    places: tuple[tuple[_Path, object], ...] = (
+        (("provider", "kind"), options.wire),
+        ((*_ENDPOINT, "base_url"), options.base_url),
+        ((*_ENDPOINT, "credential_env"), options.key_env),
+        ((*_ENDPOINT, "deadlines", "total"), options.timeout),
+        ((*_ENDPOINT, "tls", "ca_file"), options.ca_file),
+        ((*_DEFAULTS, "model"), options.model),
+        ((*_DEFAULTS, "max_output_tokens"), options.max_tokens),
+        ((*_DEFAULTS, "temperature"), options.temperature),
+        ((*_DEFAULTS, "top_p"), options.top_p),
+        ((*_DEFAULTS, "stop"), options.stop or None),
+        ((*_DEFAULTS, "seed"), options.seed),
+        ((*_DEFAULTS, "reasoning"), options.reasoning),
+    )
+    yield from (place for place in places if place[1] is not None)
+    for table, items in (
+        ((*_ENDPOINT, "headers"), guarded(options.header)),
+        ((*_ENDPOINT, "query"), options.query),
+        ((*_ENDPOINT, "quirks"), options.quirk),
+        ((*_DEFAULTS, "extra"), options.extra),
+    ):
+        yield from (((*table, key), value) for key, value in items.items())
+
+
+def _put(document: Document, path: _Path, value: object) -> None:
+    """Put a value into nested tables, which are made where they are missing.
+
+    Where the file has something else in place of a table, it stays, for `Config` to complain of.
+    """
+    table = document
+    for name in path[:-1]:
+        nested = table.setdefault(name, {})
+        if not isinstance(nested, dict):
+            return
+        table = cast("Document", nested)
+    if path[-1] == "credential_env":
+        table.pop("credential", None)
+    table[path[-1]] = value

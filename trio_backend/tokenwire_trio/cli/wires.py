@@ -1,0 +1,18 @@
+"""`tokenwire wires`: which wire formats there are, and how servers may depart from them."""
+
+import click
+
+from tokenwire.wire import WIRE_KINDS, wire_by_kind
+
+
+@click.command()
+def wires() -> None:
+    """List the wire formats and their quirks.
+
+    A quirk is what a server wants otherwise than the wire format's reference; '--quirk KEY=JSON'
+    sets it, for example '--quirk include_usage=true'.
+    """
+    for kind in WIRE_KINDS:
+        click.echo(kind)
+        for name, description in wire_by_kind(kind).quirks.items():
+            click.echo(f"  {name:<20}{description}")
