@@ -39,6 +39,7 @@ from tokenwire.provider_config import (
 )
 from tokenwire.request import HTTPRequest
 from tokenwire.response import RateLimit, ResponseInfo, Timings
+from tokenwire.retry_policy import Attempt, GaveUp, RetryBudget, RetryPolicy
 from tokenwire.secret import CredentialSource, Secret
 from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder, SSEItem
 from tokenwire.tokens import (
@@ -60,6 +61,7 @@ __all__ = [
     "WIRE_KINDS",
     "Answer",
     "AnyProviderError",
+    "Attempt",
     "AuthError",
     "AuthStyle",
     "Choice",
@@ -76,6 +78,7 @@ __all__ = [
     "Finish",
     "FinishReason",
     "ForcedTool",
+    "GaveUp",
     "HTTPRequest",
     "Image",
     "LimitExceeded",
@@ -99,6 +102,8 @@ __all__ = [
     "RefusalDelta",
     "ResponseInfo",
     "ResponseSchema",
+    "RetryBudget",
+    "RetryPolicy",
     "Role",
     "SSEDecoder",
     "SSEItem",

@@ -1,38 +1,55 @@
-"""Checks shared by the configuration types: each refuses with a sentence that says what to do."""
+"""Checks shared by the types that callers fill in: each refuses with one sentence.
+
+The sentence begins with the field's name, so that whoever knows where the field stands (a table of
+a configuration file, an environment variable) can put that before it. It never shows a string that
+was given: that may be a prompt or a key. None passes where it is a field's default.
+"""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
-from typing import Any, TypeAlias
+from types import MappingProxyType, UnionType
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 import attrs
 
 Check: TypeAlias = Callable[[Any, "attrs.Attribute[Any]", Any], None]
+_T = TypeVar("_T")
+
+#: What JSON readers of other languages take: integers of 64 bits.
+_MIN_INTEGER: Final = -(2**63)
+_MAX_INTEGER: Final = 2**63 - 1
 
 
-def number(*, at_least: float | None = None, above: float | None = None) -> Check:
-    """Accept None and finite numbers within the bounds; a bool is not a number."""
+def _is_unset(attribute: attrs.Attribute[Any], value: Any) -> bool:
+    return value is None and attribute.default is None
+
+
+def number(
+    *, at_least: float | None = None, above: float | None = None, at_most: float | None = None
+) -> Check:
+    """Accept finite numbers within the bounds; a bool is not a number."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None:
+        if _is_unset(attribute, value):
             return
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{attribute.name} must be a number, not {type(value).__name__}")
-        if not math.isfinite(value):
-            raise ValueError(f"{attribute.name} must be a finite number, not {value}")
+        if not _MIN_INTEGER <= value <= _MAX_INTEGER:
+            raise ValueError(f"{attribute.name} must be a finite number of 64 bits")
         if at_least is not None and value < at_least:
             raise ValueError(f"{attribute.name} must be at least {at_least:g}, not {value:g}")
         if above is not None and value <= above:
             raise ValueError(f"{attribute.name} must be more than {above:g}, not {value:g}")
+        if at_most is not None and value > at_most:
+            raise ValueError(f"{attribute.name} must be at most {at_most:g}, not {value:g}")
 
     return check
 
 
-def integer(*, at_least: int) -> Check:
-    """Accept None and whole numbers from `at_least` up."""
-    in_range = number(at_least=at_least)
+def integer(*, at_least: int | None = None, at_most: int | None = None) -> Check:
+    """Accept whole numbers of 64 bits within the bounds."""
+    in_range = number(at_least=at_least, at_most=at_most)
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         in_range(instance, attribute, value)
@@ -42,24 +59,50 @@ def integer(*, at_least: int) -> Check:
     return check
 
 
-def require_text(name: str, value: Any) -> None:
-    """Refuse what is no string, or an empty one."""
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a string, not {type(value).__name__}")
-    if not value:
-        raise ValueError(f"{name} is empty: set it, or leave it out")
+def instance_of(kind: type | UnionType, what: str) -> Check:
+    """Accept instances of a class, which `what` describes."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if not isinstance(value, kind) and not _is_unset(attribute, value):
+            raise TypeError(f"{attribute.name} must be {what}, not {type(value).__name__}")
+
+    return check
 
 
-def text(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Accept None and non-empty strings."""
-    if value is not None:
-        require_text(attribute.name, value)
+#: Accepts strings, the empty one as well.
+string: Final = instance_of(str, "a string")
+
+#: Accepts real booleans.
+boolean: Final = instance_of(bool, "true or false")
+
+#: Accepts mappings whose keys are strings.
+_is_mapping: Final = instance_of(Mapping, "a table (a mapping)")
 
 
-def boolean(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """Accept None and real booleans."""
-    if value is not None and not isinstance(value, bool):
-        raise TypeError(f"{attribute.name} must be true or false, not {type(value).__name__}")
+def text(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Accept non-empty strings."""
+    string(instance, attribute, value)
+    if value == "":
+        raise ValueError(f"{attribute.name} is empty: set it, or leave it out")
+
+
+def one_of(*choices: str) -> Check:
+    """Accept one of these strings."""
+
+    def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        string(instance, attribute, value)
+        if value not in choices:
+            known = " or ".join(f'"{choice}"' for choice in choices)
+            raise ValueError(f"{attribute.name} must be {known}")
+
+    return check
+
+
+def mapping(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Accept mappings whose keys are strings."""
+    _is_mapping(instance, attribute, value)
+    if not all(isinstance(key, str) for key in value):
+        raise TypeError(f"{attribute.name}: the keys of a mapping must be strings")
 
 
 def empty() -> Mapping[str, Any]:
@@ -68,18 +111,50 @@ def empty() -> Mapping[str, Any]:
 
 
 def frozen_mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """Copy a mapping so that later changes to the original do not reach us.
+    """Copy a mapping so that later changes to the original do not reach us; None is an empty one.
 
-    Raises:
-        TypeError: If it is no mapping, or a key is no string.
+    What is no mapping passes through: the validator `mapping`, which knows the field, refuses it.
     """
     if value is None:
-        return MappingProxyType({})
-    if not isinstance(value, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError(f"expected a mapping, not {type(value).__name__}")
-    if not all(isinstance(key, str) for key in value):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-        raise TypeError("the keys of a mapping must be strings")
-    return MappingProxyType(dict(value))
+        return empty()
+    is_mapping = isinstance(cast("object", value), Mapping)  # callers may have no types
+    return MappingProxyType(dict(value)) if is_mapping else value
+
+
+def from_table(kind: Callable[..., _T], where: str, table: Mapping[str, Any]) -> _T:
+    """Make an attrs class from a mapping whose keys are its fields.
+
+    Args:
+        kind: The class.
+        where: What errors call the mapping; empty if the caller puts that before them.
+        table: The fields by name.
+
+    Raises:
+        ValueError: If a key is unknown (the message names the nearest) or missing, or a value bad.
+    """
+    prefix = f"{where}." if where else ""
+    fields = attrs.fields_dict(cast("type[attrs.AttrsInstance]", kind))
+    refuse_unknown(where, table, fields)
+    for name, field in fields.items():
+        if field.default is attrs.NOTHING and name not in table:
+            raise ValueError(f"{prefix}{name} is missing")
+    try:
+        return kind(**table)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{prefix}{error}") from None
+
+
+def refuse_unknown(where: str, table: Iterable[object], known: Iterable[str]) -> None:
+    """Refuse keys that are not known, and name the nearest that is.
+
+    Raises:
+        ValueError: With `where`, the key and the hint.
+    """
+    known = set(known)
+    for key in table:
+        if key not in known:
+            prefix = f"{where}: " if where else ""
+            raise ValueError(f"{prefix}unknown key {key!r:.100}{nearest(str(key), known)}")
 
 
 def names_only(value: Mapping[str, object]) -> str:
@@ -92,7 +167,8 @@ def nearest(name: str, known: Iterable[str]) -> str:
     import difflib  # only a mistake pays for it
 
     candidates = sorted(known)
-    matches = difflib.get_close_matches(name, candidates, n=1, cutoff=0.5)
+    # What is longer than any name is like none, and would take long to compare.
+    matches = difflib.get_close_matches(name[:100], candidates, n=1, cutoff=0.5)
     if matches:
         return f" (did you mean {matches[0]!r}?)"
     return f" (known: {', '.join(candidates)})"

@@ -21,18 +21,23 @@ class itself checks the values. An unknown key is an error that names the neares
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar, cast, final
 
 import attrs
 import msgspec
 
 from tokenwire import _validation as check
+from tokenwire.connection_settings import PoolSettings, ProxySettings
 from tokenwire.endpoint import Deadlines, Endpoint, Limits, TLSSettings
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
 
 _T = TypeVar("_T")
+
+#: Ends the name of the field that an error begins with.
+_FIELD: Final = re.compile(r"(?=\W)")
 
 #: Prefix of the environment variables that `Config.from_env` reads.
 ENV_PREFIX: Final = "TOKENWIRE_PROVIDER_"
@@ -84,28 +89,22 @@ class Config:
 
         try:
             document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:  # also for integers of thousands of digits
             raise ConfigError(f"the configuration is no valid TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError("the configuration nests too deep") from None
         return cls.from_mapping(document, environ)
 
     @classmethod
     def from_mapping(
         cls, document: Mapping[str, Any], environ: Mapping[str, str] | None = None
     ) -> Config:
-        """Read nested mappings of the same shape as the TOML document."""
-        root = _Table("", document)
-        provider = root.table("provider", required=True)
-        endpoint = provider.table("endpoint", required=True)
-        config = cls(
-            provider=ProviderSection(
-                kind=cast("str", provider.take("kind", required=True)),
-                endpoint=_load_endpoint(endpoint, environ or {}),
-                defaults=provider.table("defaults").build(ProviderConfig),
-            )
-        )
-        provider.done(())
-        root.done(())
-        return config
+        """Read nested mappings of the same shape as the TOML document.
+
+        Raises:
+            ConfigError: If a key is unknown, missing or has a bad value.
+        """
+        return cls(provider=_load_provider(_Table("", document), environ or {}))
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str], prefix: str = ENV_PREFIX) -> Config:
@@ -123,7 +122,40 @@ class Config:
         Raises:
             ConfigError: If a variable is unknown, missing or has a bad value.
         """
-        return cls.from_mapping(_document_from_env(environ, prefix), environ)
+        places = {prefix + name: path for name, path in _env_places().items()}
+        names = {".".join(path): variable for variable, path in places.items()}
+        root = _Table("", _document_from_env(environ, prefix, places), names)
+        return cls(provider=_load_provider(root, environ))
+
+
+def _load_provider(root: _Table, environ: Mapping[str, str]) -> ProviderSection:
+    provider = root.table("provider", required=True)
+    endpoint_table = provider.table("endpoint", required=True)
+    kind = provider.take("kind", required=True)
+    defaults = provider.table("defaults")
+    root.done()
+    provider.done()
+    endpoint = _load_endpoint(endpoint_table, environ)
+    _check_kind(provider, kind, endpoint_table, endpoint)
+    return ProviderSection(
+        kind=str(kind), endpoint=endpoint, defaults=defaults.build(ProviderConfig)
+    )
+
+
+def _check_kind(provider: _Table, kind: object, endpoint_table: _Table, endpoint: Endpoint) -> None:
+    """Refuse a wire format that does not exist, and quirks that it does not have."""
+    from tokenwire.wire import wire_by_kind  # which imports this module
+
+    if not isinstance(kind, str):
+        raise ConfigError(f"{provider.path('kind')} must be a string, not {type(kind).__name__}")
+    try:
+        wire = wire_by_kind(kind)
+    except ConfigError as error:
+        raise ConfigError(f"{provider.path('kind')}: {error}") from None
+    try:
+        wire.check_quirks(endpoint.quirks)
+    except ValueError as error:
+        raise ConfigError(endpoint_table.path_in(error)) from None
 
 
 def _load_endpoint(table: _Table, environ: Mapping[str, str]) -> Endpoint:
@@ -145,7 +177,8 @@ def _credential_from_env(table: _Table, variable: object, environ: Mapping[str, 
         raise ConfigError(f"{where} must be the name of an environment variable")
     value = environ.get(variable)
     if not value:
-        raise ConfigError(f"{where}: the environment variable {variable!r} is not set")
+        # Not shown: people write the key itself here.
+        raise ConfigError(f"{where}: the environment variable that it names is not set")
     try:
         return Secret(value)
     except ValueError as error:
@@ -153,21 +186,36 @@ def _credential_from_env(table: _Table, variable: object, environ: Mapping[str, 
 
 
 class _Table:
-    """One table of the document, from which known keys are taken until none may be left."""
+    """One table of the document, from which known keys are taken until none may be left.
 
-    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+    Args:
+        name: Its path, with dots.
+        values: Its keys.
+        names: What errors call a path instead, such as the environment variable it came from.
+    """
+
+    def __init__(
+        self, name: str, values: Mapping[str, Any], names: Mapping[str, str] | None = None
+    ) -> None:
         self.name = name
         self.values = dict(values)
+        self._names = names or {}
         self._known: set[str] = set()
 
     def path(self, key: str) -> str:
-        return f"{self.name}.{key}" if self.name else key
+        path = f"{self.name}.{key}" if self.name else key
+        return self._names.get(path, path)
+
+    def path_in(self, error: Exception) -> str:
+        """Put the table's path before an error that begins with the name of a field."""
+        name, *rest = _FIELD.split(str(error), maxsplit=1)
+        return self.path(name) + "".join(rest)
 
     def take(self, key: str, *, required: bool = False) -> object:
         self._known.add(key)
         if required and key not in self.values:
             # A misspelt key is told as such, not as a missing one.
-            self.done((key,))
+            self.done()
             raise ConfigError(f"{self.path(key)} is missing")
         return self.values.pop(key, None)
 
@@ -176,68 +224,74 @@ class _Table:
         if value is None:
             value = {}
         if not isinstance(value, Mapping):
-            raise ConfigError(f"{self.path(key)} must be a table")
-        return _Table(self.path(key), cast("Mapping[str, Any]", value))
+            raise ConfigError(f"{self.path(key)} must be a table, not {type(value).__name__}")
+        return _Table(self.path(key), cast("Mapping[str, Any]", value), self._names)
 
-    def done(self, known: tuple[str, ...]) -> None:
+    def done(self, known: Iterable[str] = ()) -> None:
         """Refuse what is neither taken nor known."""
-        known_keys = self._known | set(known)
-        for key in self.values:
-            if key not in known_keys:
-                hint = check.nearest(key, known_keys)
-                raise ConfigError(f"unknown key {self.path(key)!r}{hint}")
+        try:
+            check.refuse_unknown(self.name, self.values, self._known | set(known))
+        except ValueError as error:
+            raise ConfigError(str(error)) from None
 
     def build(self, kind: Callable[..., _T], **given: object) -> _T:
         """Make the attrs class that this table describes."""
-        fields = attrs.fields_dict(cast("type[attrs.AttrsInstance]", kind))
-        self.done(tuple(fields))
-        required = (name for name, field in fields.items() if field.default is attrs.NOTHING)
-        for name in required:
-            if name not in self.values:
-                raise ConfigError(f"{self.path(name)} is missing")
+        fields = _fields(cast("type[attrs.AttrsInstance]", kind))
+        self.done(fields)
         try:
-            return kind(**self.values, **given)
-        except (ValueError, TypeError) as error:
-            raise ConfigError(f"{self.name}: {error}") from None
+            return check.from_table(kind, "", {**self.values, **given})
+        except ValueError as error:
+            raise ConfigError(self.path_in(error)) from None
 
 
-def _document_from_env(environ: Mapping[str, str], prefix: str) -> dict[str, Any]:
-    provider: dict[str, Any] = {}
-    places = _env_places()
+def _fields(kind: type[attrs.AttrsInstance]) -> list[str]:
+    """Return the fields that text can express."""
+    return [name for name in attrs.fields_dict(kind) if name != "ssl_context"]
+
+
+def _document_from_env(
+    environ: Mapping[str, str], prefix: str, places: Mapping[str, tuple[str, ...]]
+) -> dict[str, Any]:
+    # The endpoint is there even where nothing is set, so that what is missing has a variable.
+    document: dict[str, Any] = {"provider": {"endpoint": {}}}
+    is_empty = True
     for variable, text in environ.items():
-        name = variable.removeprefix(prefix)
-        if name == variable or not text:
+        if not (variable.startswith(prefix) and text):
             continue
-        path = places.get(name)
+        path = places.get(variable)
         if path is None:
             raise ConfigError(
-                f"unknown environment variable {variable!r}{check.nearest(name, places)}"
+                f"unknown environment variable {variable!r:.100}{check.nearest(variable, places)}"
             )
-        table = provider
+        table = document
         for step in path[:-1]:
             table = table.setdefault(step, {})
         table[path[-1]] = _env_value(variable, path, text)
-    if not provider:
+        is_empty = False
+    if is_empty:
         raise ConfigError(f"no environment variable begins with {prefix!r}")
-    return {"provider": provider}
+    return document
 
 
 def _env_places() -> dict[str, tuple[str, ...]]:
     """Map the name of each variable, without its prefix, to its place in the document."""
+    endpoint = ("provider", "endpoint")
     places: dict[str, tuple[str, ...]] = {
-        "KIND": ("kind",),
-        "CREDENTIAL_ENV": ("endpoint", "credential_env"),
+        "KIND": ("provider", "kind"),
+        "CREDENTIAL_ENV": (*endpoint, "credential_env"),
     }
     tables: tuple[tuple[type[attrs.AttrsInstance], str, tuple[str, ...]], ...] = (
-        (ProviderConfig, "", ("defaults",)),
-        (Endpoint, "", ("endpoint",)),
-        (Deadlines, "DEADLINES_", ("endpoint", "deadlines")),
-        (Limits, "LIMITS_", ("endpoint", "limits")),
-        (TLSSettings, "TLS_", ("endpoint", "tls")),
+        (ProviderConfig, "", ("provider", "defaults")),
+        (Endpoint, "", endpoint),
+        (Deadlines, "DEADLINES_", (*endpoint, "deadlines")),
+        (Limits, "LIMITS_", (*endpoint, "limits")),
+        (TLSSettings, "TLS_", (*endpoint, "tls")),
     )
     for kind, prefix, path in tables:
-        for name in attrs.fields_dict(kind):
+        for name in _fields(kind):
             places[prefix + name.upper()] = (*path, name)
+    for table in ("DEADLINES", "LIMITS", "TLS"):  # their fields have variables of their own
+        del places[table]
     return places
 
 
@@ -253,7 +307,7 @@ def _env_value(variable: str, path: tuple[str, ...], text: str) -> object:
         return text
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError also for half characters
         raise ConfigError(
-            f'{variable} must be JSON, for instance 0.5, true or ["a", "b"]'
+            f'{variable} must be JSON, for instance 0.5, true, "text" in quotes or ["a", "b"]'
         ) from None

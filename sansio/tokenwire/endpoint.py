@@ -1,4 +1,4 @@
-"""Where and how to reach a provider: address, credential, deadlines, limits, TLS, quirks.
+"""Where and how to reach a provider: address, credential, deadlines, limits, TLS, proxy, quirks.
 
 Nothing here has a provider's address or key as its default: those are configuration.
 """
@@ -8,16 +8,27 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final, final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import attrs
 from attrs import field
 
 from tokenwire import _validation as check
-from tokenwire.secret import CredentialSource, Scrubber, Secret
+from tokenwire._urls import split_url
+from tokenwire.connection_settings import (
+    FROM_ENVIRONMENT,
+    PoolSettings,
+    ProxySettings,
+    to_proxy,
+)
+from tokenwire.loopback import is_loopback
+from tokenwire.secret import KEY_PART_LENGTH, CredentialSource, Scrubber, Secret
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _UNSAFE_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e]")
+
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half a character: no UTF-8
+_SENSITIVE_NAME: Final = re.compile(r"auth|cookie|key|secret|token", re.IGNORECASE)
 
 MiB: Final = 1024 * 1024
 
@@ -36,6 +47,7 @@ class Deadlines:
     library can keep.
 
     Attributes:
+        pool: Waiting for a connection where `PoolSettings.max_connections` are open.
         connect: From the start of connecting (not of waiting in a queue) to a usable connection:
             name look-up, TCP, proxy and TLS together.
         send: Writing the request.
@@ -46,6 +58,7 @@ class Deadlines:
             caller handles tokens included.
     """
 
+    pool: float | None = _seconds()
     connect: float | None = _seconds()
     send: float | None = _seconds()
     first_byte: float | None = _seconds()
@@ -54,14 +67,9 @@ class Deadlines:
     total: float | None = _seconds()
 
 
-def _bound(default: int) -> Any:
-    return field(default=default, validator=_at_least_one)
-
-
-def _at_least_one(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    if value is None:
-        raise TypeError(f"{attribute.name} must be a number: an unlimited peer is no option")
-    check.integer(at_least=1)(instance, attribute, value)
+def _bound(default: int, *, at_most: int | None = None) -> Any:
+    # None is refused like everything that is no number: an unlimited peer is no option.
+    return field(default=default, validator=check.integer(at_least=1, at_most=at_most))
 
 
 @final
@@ -84,7 +92,8 @@ class Limits:
         answer_bytes: What is kept of one answer for `TokenStream.partial`: texts, tool calls, log
             probabilities. Text that is not ASCII counts four bytes a character, as Python may
             need for it.
-        json_depth: Nesting of JSON that has to be walked. Answers nest about ten deep.
+        json_depth: Nesting of JSON that has to be walked. Answers nest about ten deep, and half of
+            Python's own bound on recursion is the most.
         tool_calls: Tool calls of one choice.
         choices: Alternative answers in one stream.
     """
@@ -96,7 +105,7 @@ class Limits:
     error_body_bytes: int = _bound(256 * 1024)
     silent_bytes: int = _bound(16 * MiB)
     answer_bytes: int = _bound(64 * MiB)
-    json_depth: int = _bound(128)
+    json_depth: int = _bound(128, at_most=500)
     tool_calls: int = _bound(1024)
     choices: int = _bound(128)
 
@@ -121,7 +130,7 @@ class TLSSettings:
     replace_system_cas: bool = field(default=False, validator=check.boolean)
     client_cert_file: str | None = field(default=None, validator=check.text)
     client_key_file: str | None = field(default=None, validator=check.text)
-    minimum_version: str = field(default="1.2", validator=attrs.validators.in_(("1.2", "1.3")))
+    minimum_version: str = field(default="1.2", validator=check.one_of("1.2", "1.3"))
     # The core must not import ssl: the transport checks the type.
     ssl_context: object | None = field(default=None, repr=False)
 
@@ -132,18 +141,30 @@ class TLSSettings:
             raise ValueError("client_key_file needs the client_cert_file that it belongs to")
 
 
+def _check_auth_header(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    check.string(instance, attribute, value)
+    if value and not _TOKEN.fullmatch(value):
+        raise ValueError(f"header: {value!r:.100} is no valid header name")
+
+
+def _check_auth_prefix(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    check.string(instance, attribute, value)
+    if _UNSAFE_IN_VALUE.search(value):
+        raise ValueError("prefix must be printable ASCII")
+
+
 @final
 @attrs.frozen
 class AuthStyle:
     """How a credential is sent: in which header, after which word.
 
     Attributes:
-        header: Name of the header, lower case; empty sends no credential.
+        header: Name of the header, in any case; empty sends no credential.
         prefix: What stands before the key, for instance ``"Bearer "``.
     """
 
-    header: str
-    prefix: str = ""
+    header: str = field(validator=_check_auth_header)
+    prefix: str = field(default="", validator=_check_auth_prefix)
 
     @classmethod
     def parse(cls, text: str) -> AuthStyle:
@@ -154,7 +175,7 @@ class AuthStyle:
             case ("none", "", ""):
                 return cls("")
             case ("header", ":", name) if _TOKEN.fullmatch(name):
-                return cls(name.lower())
+                return cls(name)
             case _:
                 raise ValueError('auth must be "bearer", "none" or "header:NAME"')
 
@@ -169,30 +190,32 @@ def _to_auth(value: AuthStyle | str | None) -> AuthStyle | None:
 def _to_credential(
     value: Secret | CredentialSource | str | None,
 ) -> Secret | CredentialSource | None:
-    return Secret(value) if isinstance(value, str) else value
+    try:
+        return Secret(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise ValueError(f"credential: {error}") from None
+
+
+def _check_credential(_: Any, __: Any, value: Any) -> None:
+    if not (value is None or isinstance(value, Secret) or callable(value)):
+        raise TypeError(
+            "credential must be the key or an async callable that returns a Secret, not"
+            f" {type(value).__name__}"
+        )
+
+
+def _kind_of_credential(value: object) -> str:
+    """Show no callable: the `repr` of a partial or a bound method may hold the key."""
+    return repr(value) if value is None or isinstance(value, Secret) else "<callable>"
 
 
 def _to_base_url(value: Any) -> Any:
     return value.rstrip("/") if isinstance(value, str) else value
 
 
-def _split_url(url: str) -> SplitResult:
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ValueError("base_url is no valid URL: check its host and port") from None
-    return parts
-
-
-def _check_base_url(_: Any, __: Any, value: str) -> None:
-    check.require_text("base_url", value)
-    if re.search(r"[\x00-\x20\x7f]", value):
-        raise ValueError("base_url holds white space or a control character: remove it")
-    parts = _split_url(value)
-    # Tested before anything that shows the URL: user info is a credential.
-    if "@" in parts.netloc:
-        raise ValueError("base_url holds user info (user:password@): put the key in `credential`")
+def _check_base_url(instance: Any, attribute: attrs.Attribute[Any], value: str) -> None:
+    check.text(instance, attribute, value)
+    parts = split_url("base_url", value, instead_of_user_info="put the key in `credential`")
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(
             "base_url must begin with https:// or http:// and a host, for instance"
@@ -207,19 +230,24 @@ def _check_base_url(_: Any, __: Any, value: str) -> None:
         )
 
 
-def _check_headers(_: Any, __: Any, headers: Mapping[str, Any]) -> None:
+def _check_headers(
+    instance: Any, attribute: attrs.Attribute[Any], headers: Mapping[str, Any]
+) -> None:
+    check.mapping(instance, attribute, headers)
     for name, value in headers.items():
         if not _TOKEN.fullmatch(name):
-            raise ValueError(f"{name!r} is no valid header name")
+            raise ValueError(f"headers: {name!r:.100} is no valid header name")
         text = value.reveal() if isinstance(value, Secret) else value
         if not isinstance(text, str) or _UNSAFE_IN_VALUE.search(text):
-            raise ValueError(f"the value of header {name!r} must be a str of printable ASCII")
+            raise ValueError(f"headers: the value of {name!r:.100} must be printable ASCII text")
 
 
-def _check_query(_: Any, __: Any, query: Mapping[str, Any]) -> None:
+def _check_query(instance: Any, attribute: attrs.Attribute[Any], query: Mapping[str, Any]) -> None:
+    check.mapping(instance, attribute, query)
     for name, value in query.items():
-        if not isinstance(value, str | Secret):
-            raise TypeError(f"the value of query parameter {name!r} must be a str")
+        text = value.reveal() if isinstance(value, Secret) else value
+        if not isinstance(text, str) or _SURROGATE.search(name + text):
+            raise ValueError(f"query: the value of {name!r:.100} must be Unicode text")
 
 
 @final
@@ -239,18 +267,34 @@ class Endpoint:
         deadlines: How long things may take.
         limits: How much a peer may send.
         tls: How certificates are checked.
+        pool: How many connections are opened and kept.
+        proxy: What to connect through: `ProxySettings`, or just the proxy's URL; ``"env"`` leaves it
+            to the environment's variables (see `proxy_from_environ`), None to nobody.
+        unix_socket: Path of a Unix socket to connect to, in place of the URL's host and port.
+        allow_plaintext: Send secrets over ``http://`` to other machines too, for everybody in
+            between to read. Without it that takes a host that is this machine (see `is_loopback`)
+            or a Unix socket.
         quirks: Departures of this server from the wire format's reference, by the names that the
             wire format documents.
 
     Raises:
-        ValueError: If a value could not be sent, or the URL holds a credential. The message never
-            shows a key.
+        ValueError: If a value could not be sent, the URL holds a credential, or a secret would
+            travel unencrypted. The message never shows a key.
     """
 
     base_url: str = field(converter=_to_base_url, validator=_check_base_url)
-    credential: Secret | CredentialSource | None = field(default=None, converter=_to_credential)
-    auth: AuthStyle | None = field(default=None, converter=_to_auth)
-    name: str = ""
+    credential: Secret | CredentialSource | None = field(
+        default=None,
+        converter=_to_credential,
+        validator=_check_credential,
+        repr=_kind_of_credential,
+    )
+    auth: AuthStyle | None = field(
+        default=None,
+        converter=_to_auth,
+        validator=check.instance_of(AuthStyle, "a string or an AuthStyle"),
+    )
+    name: str = field(default="", validator=check.string)
     headers: Mapping[str, str | Secret] = field(
         factory=check.empty,
         converter=check.frozen_mapping,
@@ -265,14 +309,76 @@ class Endpoint:
         repr=check.names_only,
         hash=False,
     )
-    deadlines: Deadlines = field(factory=Deadlines)
-    limits: Limits = field(factory=Limits)
-    tls: TLSSettings = field(factory=TLSSettings)
+    deadlines: Deadlines = field(
+        factory=Deadlines, validator=check.instance_of(Deadlines, "Deadlines")
+    )
+    limits: Limits = field(factory=Limits, validator=check.instance_of(Limits, "Limits"))
+    tls: TLSSettings = field(
+        factory=TLSSettings, validator=check.instance_of(TLSSettings, "TLSSettings")
+    )
+    pool: PoolSettings = field(
+        factory=PoolSettings, validator=check.instance_of(PoolSettings, "PoolSettings")
+    )
+    proxy: ProxySettings | str | None = field(
+        default=None,
+        converter=to_proxy,
+        validator=check.instance_of(ProxySettings | str, "ProxySettings, a URL or \"env\""),
+    )
+    unix_socket: str | None = field(default=None, validator=check.text)
+    allow_plaintext: bool = field(default=False, validator=check.boolean)
     quirks: Mapping[str, Any] = field(
-        factory=check.empty, converter=check.frozen_mapping, hash=False
+        factory=check.empty,
+        converter=check.frozen_mapping,
+        validator=check.mapping,
+        hash=False,
     )
 
+    def __attrs_post_init__(self) -> None:
+        if self.unix_socket and self.proxy:
+            raise ValueError("unix_socket leads to this machine: take the proxy out")
+        if self._would_expose_secrets() and not self.allow_plaintext:
+            raise ValueError(
+                "allow_plaintext is not set, so no credential is sent over http:// to another"
+                " machine: write https:// in base_url, or set allow_plaintext if you trust"
+                " everybody on the way"
+            )
+
+    def _would_expose_secrets(self) -> bool:
+        """Whether a secret would cross a network unencrypted."""
+        if self.base_url.startswith("https:") or self.unix_socket:
+            return False
+        if not (self.credential or self._secrets()):
+            return False
+        # Where the environment names the proxy, it names none for this machine.
+        hosts = [self.proxy.host] if isinstance(self.proxy, ProxySettings) else []
+        hosts.append(urlsplit(self.base_url).hostname or "")
+        return not all(map(is_loopback, hosts))
+
     def scrubber(self) -> Scrubber:
-        """Return what removes this endpoint's secrets from server text."""
-        values = (self.credential, *self.headers.values(), *self.query.values())
-        return Scrubber(value.reveal() for value in values if isinstance(value, Secret))
+        """Return what removes this endpoint's secrets from server text.
+
+        Secrets are also the plain values of headers and parameters that are named like one:
+        configuration files have no other way to write ``api-key``.
+        """
+        secrets = self._secrets()
+        if isinstance(self.credential, Secret):
+            secrets.append(self.credential.reveal())
+        if isinstance(self.proxy, ProxySettings) and self.proxy.password:
+            secrets.append(self.proxy.password.reveal())
+        return Scrubber(secrets)
+
+    def _secrets(self) -> list[str]:
+        """Return the secrets in headers and parameters."""
+        secrets: list[str] = []
+        for name, value in (*self.headers.items(), *self.query.items()):
+            if isinstance(value, Secret):
+                secrets.append(value.reveal())
+            elif _SENSITIVE_NAME.search(name):
+                secrets += _secret_words(value)
+        return secrets
+
+
+def _secret_words(value: str) -> list[str]:
+    """Return the words that are secret in ``Bearer KEY`` or ``name=KEY; name=KEY``."""
+    words = value.split()
+    return [word for word in words if len(word) >= KEY_PART_LENGTH] or words[-1:]

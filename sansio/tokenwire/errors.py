@@ -24,7 +24,9 @@ MAX_EXCERPT_BYTES: Final = 256
 
 Sent: TypeAlias = Literal["nothing", "partly", "all"]
 Phase: TypeAlias = Literal["pool", "dns", "tcp", "proxy", "tls", "send", "head", "body"]
-DeadlineName: TypeAlias = Literal["connect", "send", "first_byte", "first_token", "gap", "total"]
+DeadlineName: TypeAlias = Literal[
+    "pool", "connect", "send", "first_byte", "first_token", "gap", "total"
+]
 RateLimitScope: TypeAlias = Literal["requests", "tokens", "quota"]
 MalformedReason: TypeAlias = Literal[
     "truncated",  # a clean end before any terminal marker
@@ -91,7 +93,8 @@ class ProviderError(Exception):
     retryable: bool = False
 
     def __str__(self) -> str:
-        status = f"HTTP {self.status}" if self.status is not None else ""
+        # A success that failed later is no news to whoever reads this.
+        status = f"HTTP {self.status}" if self.status and self.status >= 300 else ""
         origin = " ".join(part for part in (self.provider, status, self.code or "") if part)
         return f"{origin}: {self.message}" if origin else self.message
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
 from typing import Final, final
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
 
@@ -286,7 +286,8 @@ class Exchange:
         self._error_body.clear()
         if status == 404:
             error = attrs.evolve(
-                error, message=f"{error.message} (POST {self._url}{_hint(self._url)})"
+                error,
+                message=f"{error.message} (POST {self._url}{_hint(self._endpoint.base_url)})",
             )
         elif 300 <= status < 400:
             target = self._headers.get("location", "")
@@ -327,7 +328,9 @@ class Exchange:
             message=self._scrub(error.message, MAX_MESSAGE_LENGTH),
             code=self._scrub(error.code, MAX_EXCERPT_BYTES) if error.code else None,
             status=own_status,
-            request_id=error.request_id or self._response.request_id,
+            request_id=self._scrub(error.request_id, MAX_EXCERPT_BYTES)
+            if error.request_id
+            else self._response.request_id,
             retry_after=error.retry_after or retry_delay(self._headers),
             in_stream=in_stream,
             tokens_emitted=self._tokens_emitted,
@@ -383,10 +386,11 @@ def _revealed(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
 
 
-def _hint(url: str) -> str:
-    """Say what is probably wrong with the path of a URL that was not found."""
-    if "/v1/v1/" in url:
+def _hint(base_url: str) -> str:
+    """Say what is probably wrong with a base URL under which nothing was found."""
+    path = urlsplit(base_url).path
+    if path.endswith("/v1/v1"):
         return ": /v1 stands there twice, take it out of base_url"
-    if "/v1" not in url:
-        return ": many APIs live under /v1, perhaps base_url lacks it"
+    if not path:
+        return ": most APIs live under a path such as /v1 or /api, perhaps base_url lacks it"
     return ""

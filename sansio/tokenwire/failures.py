@@ -5,6 +5,7 @@ Wire formats refine it with the codes and types of their API; where those say no
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from tokenwire.errors import AuthError, OtherError, OtherKind, ProviderError, RateLimitError
@@ -19,6 +20,9 @@ _KINDS: Final[dict[int, OtherKind]] = {
     529: "overloaded",  # not registered, but several providers and proxies use it
 }
 _RETRYABLE: Final = frozenset({"timeout", "conflict", "overloaded", "server"})
+
+_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+_MARKUP: Final = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def other_error(kind: OtherKind, message: str, status: int | None, code: str | None) -> OtherError:
@@ -60,3 +64,11 @@ def _kind_by_status(status: int | None) -> OtherKind:
             return "rejected"
         case _:
             return "server"
+
+
+def prose(body: bytes) -> str | None:
+    """Say in a line what a page of a proxy, or any other text, says; None if it says nothing."""
+    text = body.decode("utf-8", "replace")
+    title = _TITLE.search(text)
+    plain = title[1] if title else _MARKUP.sub(" ", text)
+    return " ".join(plain.split()) or None

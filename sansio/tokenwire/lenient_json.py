@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 #: Strings, and the brackets outside of them.
@@ -72,6 +73,20 @@ def _depth(text: str) -> int:
         elif mark in "]}":
             depth -= 1
     return deepest
+
+
+def nests_deeper(value: object, max_depth: int) -> bool:
+    """Whether arrays and objects nest deeper than that in a value that another decoder made."""
+    level = [value]
+    for _ in range(max_depth):
+        level = [child for container in level for child in _children(container)]
+        if not level:
+            return False
+    return any(isinstance(item, dict | list) for item in level)
+
+
+def _children(value: object) -> Iterable[object]:
+    return as_object(value).values() or as_array(value)
 
 
 def _parse_int(digits: str) -> int | float | None:

@@ -12,6 +12,8 @@ from typing import Literal, TypeAlias, final
 import attrs
 from attrs import field
 
+from tokenwire import _validation as check
+
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 
 
@@ -31,7 +33,7 @@ def size_only(value: str | bytes | None) -> str:
 class Text:
     """Plain text."""
 
-    text: str = field(repr=size_only, validator=attrs.validators.instance_of(str))
+    text: str = field(repr=size_only, validator=check.string)
 
 
 @final
@@ -46,15 +48,17 @@ class Image:
         detail: How closely to look, where the API knows that: for instance ``"low"``.
     """
 
-    data: bytes | None = field(default=None, repr=size_only)
-    media_type: str | None = None
-    url: str | None = field(default=None, repr=size_only)
-    detail: str | None = None
+    data: bytes | None = field(
+        default=None, repr=size_only, validator=check.instance_of(bytes, "bytes")
+    )
+    media_type: str | None = field(default=None, validator=check.text)
+    url: str | None = field(default=None, repr=size_only, validator=check.text)
+    detail: str | None = field(default=None, validator=check.text)
 
     def __attrs_post_init__(self) -> None:
         if (self.data is None) == (self.url is None):
             raise ValueError("an Image has either data or a url")
-        if self.data is not None and not self.media_type:
+        if self.data is not None and self.media_type is None:
             raise ValueError('an Image with data needs its media_type, for instance "image/png"')
 
 
@@ -70,10 +74,12 @@ class ToolCall:
         signature: Opaque data that came with the call and goes back with it.
     """
 
-    id: str
-    name: str
-    arguments: str = field(default="", repr=size_only)
-    signature: str | None = field(default=None, repr=size_only)
+    id: str = field(validator=check.string)
+    name: str = field(validator=check.string)
+    arguments: str = field(
+        default="", repr=size_only, validator=check.instance_of(str, "JSON text (a string)")
+    )
+    signature: str | None = field(default=None, repr=size_only, validator=check.string)
 
 
 @final
@@ -88,10 +94,10 @@ class ToolResult:
         is_error: The tool failed and `text` says how.
     """
 
-    call_id: str
-    text: str = field(repr=size_only)
-    name: str | None = None
-    is_error: bool = False
+    call_id: str = field(validator=check.string)
+    text: str = field(repr=size_only, validator=check.string)
+    name: str | None = field(default=None, validator=check.text)
+    is_error: bool = field(default=False, validator=check.boolean)
 
 
 @final
@@ -104,8 +110,8 @@ class Reasoning:
         signature: Opaque proof or encrypted content, sent back exactly as it came.
     """
 
-    text: str = field(default="", repr=size_only)
-    signature: str | None = field(default=None, repr=size_only)
+    text: str = field(default="", repr=size_only, validator=check.string)
+    signature: str | None = field(default=None, repr=size_only, validator=check.string)
 
 
 Part: TypeAlias = Text | Image | ToolCall | ToolResult | Reasoning
@@ -115,6 +121,17 @@ _PART_TYPES = (Text, Image, ToolCall, ToolResult, Reasoning)
 def _to_parts(content: str | Part | tuple[str | Part, ...] | list[str | Part]) -> tuple[Part, ...]:
     items = content if isinstance(content, tuple | list) else (content,)
     return tuple(Text(item) if isinstance(item, str) else item for item in items)
+
+
+def _check_parts(_: object, __: object, parts: tuple[object, ...]) -> None:
+    if not parts:
+        raise ValueError("parts is empty: a message needs at least one part")
+    for position, part in enumerate(parts):
+        if not isinstance(part, _PART_TYPES):
+            raise TypeError(
+                f"parts[{position}] must be a string, Text, Image, ToolCall, ToolResult or"
+                f" Reasoning, not {type(part).__name__}"
+            )
 
 
 @final
@@ -130,14 +147,8 @@ class Message:
         parts: What is said, at least one part.
     """
 
-    role: Role = field(validator=attrs.validators.in_(("system", "user", "assistant", "tool")))
-    parts: tuple[Part, ...] = field(
-        converter=_to_parts,
-        validator=[
-            attrs.validators.min_len(1),
-            attrs.validators.deep_iterable(attrs.validators.instance_of(_PART_TYPES)),
-        ],
-    )
+    role: Role = field(validator=check.one_of("system", "user", "assistant", "tool"))
+    parts: tuple[Part, ...] = field(converter=_to_parts, validator=_check_parts)
 
     @classmethod
     def system(cls, *content: str | Part) -> Message:

@@ -7,7 +7,7 @@ not take, even at their default values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias, final
+from typing import Any, TypeAlias, cast, final
 
 import attrs
 from attrs import field
@@ -33,9 +33,13 @@ class Tool:
     """
 
     name: str = field(validator=check.text)
-    description: str | None = field(default=None, repr=size_only)
+    description: str | None = field(default=None, repr=size_only, validator=check.string)
     parameters: Mapping[str, Any] = field(
-        factory=check.empty, converter=check.frozen_mapping, repr=check.names_only, hash=False
+        factory=check.empty,
+        converter=check.frozen_mapping,
+        validator=check.mapping,
+        repr=check.names_only,
+        hash=False,
     )
     strict: bool | None = field(default=None, validator=check.boolean)
 
@@ -64,7 +68,10 @@ class ResponseSchema:
     """
 
     schema: Mapping[str, Any] = field(
-        converter=check.frozen_mapping, repr=check.names_only, hash=False
+        converter=check.frozen_mapping,
+        validator=check.mapping,
+        repr=check.names_only,
+        hash=False,
     )
     name: str = field(default="answer", validator=check.text)
     strict: bool | None = field(default=None, validator=check.boolean)
@@ -87,32 +94,54 @@ class ReasoningOptions:
 def _to_stop(value: str | Iterable[Any] | None) -> tuple[str, ...] | None:
     if value is None:
         return None
-    sequences = (value,) if isinstance(value, str) else tuple(value)
+    sequences = (value,) if isinstance(value, str) else _items("stop", value)
     if not sequences or not all(isinstance(item, str) and item for item in sequences):
         raise ValueError("stop must be one or more non-empty strings")
     return sequences
 
 
+def _items(name: str, value: Any) -> tuple[Any, ...]:
+    """Return what a list holds; a lone item or table in its place is a mistake."""
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list, not {type(value).__name__}")  # pyright: ignore[reportUnknownArgumentType]  # callers without types
+    return tuple(value)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]  # the same
+
+
 def _to_tools(value: Iterable[Tool | Mapping[str, Any]] | None) -> tuple[Tool, ...] | None:
     if value is None:
         return None
-    return tuple(tool if isinstance(tool, Tool) else Tool(**tool) for tool in value)
+    return tuple(_to_tool(f"tools[{i}]", tool) for i, tool in enumerate(_items("tools", value)))
+
+
+def _to_tool(where: str, value: Any) -> Tool:
+    if isinstance(value, Mapping):
+        return check.from_table(Tool, where, cast("Mapping[str, Any]", value))
+    if not isinstance(value, Tool):
+        raise TypeError(f"{where} must be a Tool (a table), not {type(value).__name__}")
+    return value
 
 
 def _to_tool_choice(value: ToolChoice | Mapping[str, Any] | None) -> ToolChoice | None:
     if isinstance(value, str) and value not in ("auto", "none", "required"):
         raise ValueError(
-            f'tool_choice must be "auto", "none", "required" or ForcedTool({value!r}): '
-            "a tool is named by ForcedTool, in TOML by a table with its name"
+            'tool_choice must be "auto", "none" or "required"; a certain tool is named by a'
+            " ForcedTool, in TOML by a table with its name"
         )
-    return ForcedTool(**value) if isinstance(value, Mapping) else value
+    if isinstance(value, Mapping):
+        return check.from_table(ForcedTool, "tool_choice", value)
+    return value
 
 
 def _to_response_schema(
     value: ResponseSchema | Mapping[str, Any] | None,
 ) -> ResponseSchema | None:
     """Take a bare JSON schema for a `ResponseSchema` with the default name."""
-    return ResponseSchema(schema=value) if isinstance(value, Mapping) else value
+    if not isinstance(value, Mapping):
+        return value
+    # None of the names of our fields is a keyword of JSON schema.
+    if attrs.fields_dict(ResponseSchema).keys() & value.keys():
+        return check.from_table(ResponseSchema, "response_schema", value)
+    return ResponseSchema(schema=value)
 
 
 def _to_reasoning(
@@ -120,9 +149,9 @@ def _to_reasoning(
 ) -> ReasoningOptions | None:
     match value:
         case str():
-            return ReasoningOptions(effort=value)
+            return check.from_table(ReasoningOptions, "reasoning", {"effort": value})
         case Mapping():
-            return ReasoningOptions(**value)
+            return check.from_table(ReasoningOptions, "reasoning", value)
         case _:
             return value
 
@@ -142,7 +171,8 @@ class ProviderConfig:
         seed: For repeatable sampling, where the provider offers it.
         tools: Functions the model may call.
         tool_choice: ``"auto"``, ``"none"``, ``"required"`` or a `ForcedTool`.
-        response_schema: The shape of the answer; a plain JSON schema is taken as one.
+        response_schema: The shape of the answer; a plain JSON schema is taken as one, and a mapping
+            with any of the keys ``schema``, ``name`` and ``strict`` as a `ResponseSchema`.
         reasoning: How much to reason; a string is taken as the effort.
         n: How many alternative answers to generate.
         logprobs: Send log probabilities, with this many alternatives for each model token.
@@ -156,17 +186,33 @@ class ProviderConfig:
     model: str | None = field(default=None, validator=check.text)
     max_output_tokens: int | None = field(default=None, validator=check.integer(at_least=1))
     temperature: float | None = field(default=None, validator=check.number(at_least=0))
-    top_p: float | None = field(default=None, validator=check.number(above=0))
+    top_p: float | None = field(default=None, validator=check.number(above=0, at_most=1))
     stop: tuple[str, ...] | None = field(default=None, converter=_to_stop, repr=_hidden)
-    seed: int | None = field(default=None, validator=check.integer(at_least=-(2**63)))
+    seed: int | None = field(default=None, validator=check.integer())
     tools: tuple[Tool, ...] | None = field(default=None, converter=_to_tools)
-    tool_choice: ToolChoice | None = field(default=None, converter=_to_tool_choice)
-    response_schema: ResponseSchema | None = field(default=None, converter=_to_response_schema)
-    reasoning: ReasoningOptions | None = field(default=None, converter=_to_reasoning)
+    tool_choice: ToolChoice | None = field(
+        default=None,
+        converter=_to_tool_choice,
+        validator=check.instance_of(str | ForcedTool, "a string or a ForcedTool (a table)"),
+    )
+    response_schema: ResponseSchema | None = field(
+        default=None,
+        converter=_to_response_schema,
+        validator=check.instance_of(ResponseSchema, "a JSON schema (a table)"),
+    )
+    reasoning: ReasoningOptions | None = field(
+        default=None,
+        converter=_to_reasoning,
+        validator=check.instance_of(ReasoningOptions, "a string or ReasoningOptions (a table)"),
+    )
     n: int | None = field(default=None, validator=check.integer(at_least=1))
     logprobs: int | None = field(default=None, validator=check.integer(at_least=0))
     extra: Mapping[str, Any] = field(
-        factory=check.empty, converter=check.frozen_mapping, repr=check.names_only, hash=False
+        factory=check.empty,
+        converter=check.frozen_mapping,
+        validator=check.mapping,
+        repr=check.names_only,
+        hash=False,
     )
 
     def merged_over(self, defaults: ProviderConfig) -> ProviderConfig:

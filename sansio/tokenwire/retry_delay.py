@@ -58,7 +58,7 @@ def retry_delay(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after")
     if (seconds := _positive(value)) is not None:
         return seconds
-    at, now = _http_date(value), _http_date(headers.get("date"))
+    at, now = http_date(value), http_date(headers.get("date"))
     if at is None or now is None or at <= now:
         return None
     return (at - now).total_seconds()
@@ -82,7 +82,8 @@ def _positive(text: str | None) -> float | None:
     return value if 0 < value < math.inf else None
 
 
-def _http_date(text: str | None) -> datetime | None:
+def http_date(text: str | None) -> datetime | None:
+    """Read a date as headers write it, None where it is none."""
     if text is None:
         return None
     match = next((found for form in _DATES if (found := form.search(text))), None)

@@ -91,8 +91,7 @@ class SSEDecoder:
         self._silent_bytes = 0  # since the last event
         self._exceeded = False
         # The buffers of the standard, "data buffer" to "last event ID".
-        self._data: list[bytes] = []
-        self._data_bytes = 0
+        self._data = bytearray()
         self._event_type = ""
         self._retry: int | None = None
         self._id_buffer = ""
@@ -154,11 +153,14 @@ class SSEDecoder:
         if self._exceeded:
             return None
         items: list[SSEItem] = []
+        # What the standard discards leaves no trace in what a client sends when it reconnects.
+        before = self._last_event_id, self._reconnection_time
         if self._line:
             self._receive_line(bytes(self._line), items)
             self._line.clear()
         if not items:
             self._dispatch(items)
+        self._last_event_id, self._reconnection_time = before
         last = items[-1] if items else None
         return last if isinstance(last, ServerSentEvent) else None
 
@@ -178,7 +180,8 @@ class SSEDecoder:
     def _receive_blocks(self, data: bytes, items: list[SSEItem]) -> None:
         """Take whole blocks, the decoder being between two of them."""
         if (
-            _CR not in data
+            not self._exceeded
+            and _CR not in data
             and data.startswith(b"data: ")
             and len(data) <= self._limits.line_bytes
             and len(data) <= self._limits.event_bytes
@@ -205,12 +208,12 @@ class SSEDecoder:
             lines[0] = bytes(self._line) + lines[0]
             self._line.clear()
         for line in lines:
-            self._receive_line(line, items)
-            if self._exceeded:
-                return
-        self._line += rest
-        if len(self._line) > self._limits.line_bytes:
-            self._exceed("line_bytes", self._limits.line_bytes, items)
+            if not self._exceeded:
+                self._receive_line(line, items)
+        if not self._exceeded:
+            self._line += rest
+            if len(self._line) > self._limits.line_bytes:
+                self._exceed("line_bytes", self._limits.line_bytes, items)
 
     def _receive_line(self, line: bytes, items: list[SSEItem]) -> None:
         """Interpret one line without its end ("process the field" in the standard)."""
@@ -231,9 +234,9 @@ class SSEDecoder:
 
     def _append_data(self, value: bytes, items: list[SSEItem]) -> None:
         self._block_started = True
-        self._data.append(value)
-        self._data_bytes += len(value) + 1
-        if self._data_bytes > self._limits.event_bytes:
+        self._data += value
+        self._data += b"\n"
+        if len(self._data) > self._limits.event_bytes:
             self._exceed("event_bytes", self._limits.event_bytes, items)
 
     def _process_field(self, name: bytes, value: bytes, items: list[SSEItem]) -> None:
@@ -257,16 +260,12 @@ class SSEDecoder:
         self._last_event_id = self._id_buffer
         if self._data:
             self._silent_bytes = 0
+            del self._data[-1]  # "if the data buffer's last character is an LF, remove it"
+            event_type = self._event_type or "message"
             items.append(
-                ServerSentEvent(
-                    self._data[0] if len(self._data) == 1 else b"\n".join(self._data),
-                    self._event_type or "message",
-                    self._last_event_id,
-                    self._retry,
-                )
+                ServerSentEvent(bytes(self._data), event_type, self._last_event_id, self._retry)
             )
-        self._data = []
-        self._data_bytes = 0
+            self._data = bytearray()
         self._event_type = ""
         self._retry = None
         self._block_started = False
@@ -274,5 +273,5 @@ class SSEDecoder:
     def _exceed(self, limit: str, bound: int, items: list[SSEItem]) -> None:
         self._exceeded = True
         self._line = bytearray()
-        self._data = []
+        self._data = bytearray()
         items.append(LimitExceeded(limit, bound))

@@ -41,7 +41,7 @@ _KEY = "sk-proj-abcdefghijklmnop"
         (("Hi", *_NOWHERE, "--quirk", "include_usag=true"), "did you mean 'include_usage'"),
         (("Hi", *_NOWHERE, "--quirk", "include_usage=1"), "include_usage"),
         (("Hi", *_NOWHERE, "--timeout", "0"), "must be more than 0"),
-        (("Hi", *_NOWHERE, "--wire", "morse"), "is not 'openai-chat'"),
+        (("Hi", *_NOWHERE, "--wire", "morse"), "'openai-chat'"),
         (("", *_NOWHERE), "PROMPT is empty"),
         (("-", *_NOWHERE), "standard input is empty"),
         (("Hi", *_NOWHERE, "--key-env", "NOT_SET"), "variable NOT_SET is not set"),

@@ -14,7 +14,14 @@ from tokenwire.wire.base import Answer, EncodedRequest, Wire
 __all__ = ["WIRE_KINDS", "Answer", "EncodedRequest", "Wire", "wire_by_kind"]
 
 #: Names of the wire formats that come with this library.
-WIRE_KINDS: Final = ("openai-chat",)
+WIRE_KINDS: Final = (
+    "openai-chat",
+    "openai-responses",
+    "azure-chat",
+    "anthropic",
+    "ollama",
+    "gemini",
+)
 
 
 def wire_by_kind(kind: str) -> Wire:
@@ -28,5 +35,25 @@ def wire_by_kind(kind: str) -> Wire:
             from tokenwire.wire.openai_chat import OpenAIChat
 
             return OpenAIChat()
+        case "openai-responses":
+            from tokenwire.wire.openai_responses import OpenAIResponses
+
+            return OpenAIResponses()
+        case "azure-chat":
+            from tokenwire.wire.azure_chat import AzureChat
+
+            return AzureChat()
+        case "anthropic":
+            from tokenwire.wire.anthropic import Anthropic
+
+            return Anthropic()
+        case "ollama":
+            from tokenwire.wire.ollama import Ollama
+
+            return Ollama()
+        case "gemini":
+            from tokenwire.wire.gemini import Gemini
+
+            return Gemini()
         case _:
             raise ConfigError(f"unknown wire format {kind!r}{check.nearest(kind, WIRE_KINDS)}")

@@ -32,6 +32,20 @@ def truncated_error() -> MalformedResponseError:
     )
 
 
+def empty_error(message: str) -> MalformedResponseError:
+    """Return the error for a body that holds nothing."""
+    return MalformedResponseError(reason="empty", message=message, retryable=True)
+
+
+def no_answer_error(what: str, body: bytes) -> MalformedResponseError:
+    """Return the error for a body that no API sends: `what` says what it is not."""
+    return MalformedResponseError(
+        reason="content_type",
+        message=f"the response is {what}: is base_url the API's?",
+        excerpt=excerpt_of(body),
+    )
+
+
 def schema_error(message: str, data: bytes) -> MalformedResponseError:
     """Return the error for JSON of a shape that the API does not have."""
     return MalformedResponseError(reason="schema", message=message, excerpt=excerpt_of(data))

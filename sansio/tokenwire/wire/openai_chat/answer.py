@@ -25,7 +25,6 @@ from tokenwire.tokens import (
     RefusalDelta,
     TextDelta,
     Token,
-    TokenLogprob,
     ToolCallDelta,
     Usage,
 )
@@ -35,7 +34,6 @@ from tokenwire.wire.openai_chat.chunks import (
     Choice,
     Chunk,
     Delta,
-    Logprobs,
     OpeningChunk,
     TokenDetails,
     ToolCallFragment,
@@ -44,7 +42,8 @@ from tokenwire.wire.openai_chat.chunks import (
     decode_opening_chunk,
     tolerant_chunk,
 )
-from tokenwire.wire.openai_chat.failures import Failure, classify, read_failure
+from tokenwire.wire.openai_chat.failures import classify, error_event, read_failure
+from tokenwire.wire.openai_chat.logprobs import token_logprobs
 from tokenwire.wire.openai_chat.reasoning_details import ReasoningDetails
 from tokenwire.wire.openai_chat.tool_calls import ToolCallSorter
 
@@ -83,6 +82,7 @@ class ChatReader:
         self._limits = limits
         self._choices: dict[int, _ChoiceState] = {}
         self._usage: UsageCounts | None = None
+        self._ended_in_error = False  # by a finish reason
         self._id: str | None = None
         self._model: str | None = None
         # Strict decoding lets no half characters through: only behind a chunk that was read
@@ -100,7 +100,7 @@ class ChatReader:
     def receive_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
         """Take one event."""
         if event.event == "error":
-            self._receive_error_event(event.data)
+            raise error_event(event.data, self._limits.json_depth)
         self._receive_event_data(event.data, tokens)
 
     def is_whole(self, event: ServerSentEvent) -> bool:
@@ -129,15 +129,6 @@ class ChatReader:
 
     # Events
 
-    def _receive_error_event(self, data: bytes) -> None:
-        """Fail with what an event named "error" says, whatever its shape."""
-        try:
-            value = lenient.decode(data, self._limits.json_depth)
-        except (lenient.NotJSONError, lenient.TooDeepError):
-            value = data.decode("utf-8", "replace").strip()
-        failure = read_failure(value) or read_failure({"error": value})
-        raise classify(failure or Failure(), None)
-
     def _receive_event_data(self, data: bytes, tokens: list[Token]) -> None:
         try:
             chunk = self._decode(data)
@@ -145,8 +136,8 @@ class ChatReader:
             self._receive_odd_data(data, tokens)
         else:
             self._receive_chunk(chunk, tokens)
-            if not chunk.choices and chunk.usage is None:
-                # It says nothing, or fails without a member named "error".
+            if self._ended_in_error or (not chunk.choices and chunk.usage is None):
+                # It fails, or may do so, without a member named "error".
                 self._fail_if_error(decode_json(data, self._limits))
 
     def _receive_odd_data(self, data: bytes, tokens: list[Token]) -> None:
@@ -223,8 +214,7 @@ class ChatReader:
             self._receive_usage(choice.usage)
         if choice.finish_reason:
             state.finish = choice.finish_reason
-            if choice.finish_reason == "error":
-                raise classify(Failure(message="the server ended the answer with an error"), None)
+            self._ended_in_error = self._ended_in_error or choice.finish_reason == "error"
 
     def _begin_choice(self, index: int) -> _ChoiceState:
         if len(self._choices) >= self._limits.choices:
@@ -233,7 +223,7 @@ class ChatReader:
         return state
 
     def _receive_text(self, text: str | None, choice: Choice, tokens: list[Token]) -> None:
-        logprobs = _logprobs(choice.logprobs)
+        logprobs = token_logprobs(choice.logprobs)
         if text and self._torn is not None:
             text = self._torn.mend(("text", choice.index, 0), text)
         if text or logprobs:
@@ -242,7 +232,9 @@ class ChatReader:
     def _receive_reasoning(
         self, delta: Delta, index: int, state: _ChoiceState, tokens: list[Token]
     ) -> None:
-        detailed = state.details.add(delta.reasoning_details or [])
+        details = delta.reasoning_details or []
+        self._refuse_deep(details)
+        detailed = state.details.add(details)
         if state.details.size > self._limits.answer_bytes:
             raise limit_error("answer_bytes", self._limits.answer_bytes)
         text = delta.reasoning_content or delta.reasoning or detailed
@@ -265,6 +257,8 @@ class ChatReader:
         tokens: list[Token],
     ) -> None:
         for position, fragment in enumerate(fragments):
+            if not fragment.says_anything:
+                continue  # it must not take a number that no token would show
             call = state.calls.place(fragment, position, len(fragments))
             if call.number >= self._limits.tool_calls:
                 raise limit_error("tool_calls", self._limits.tool_calls)
@@ -272,11 +266,17 @@ class ChatReader:
             arguments = (fragment.function and fragment.function.arguments) or ""
             if self._torn is not None:
                 arguments = self._torn.mend(("arguments", index, call.number), arguments)
+            self._refuse_deep(fragment.extra_content)
             signature = lenient.compact(fragment.extra_content) if fragment.extra_content else None
             if call_id or name or arguments or signature:
                 tokens.append(
                     ToolCallDelta(call.number, call_id, name, arguments, index, signature)
                 )
+
+    def _refuse_deep(self, value: object) -> None:
+        """Refuse what fast decoding, which has no limit of ours, let through."""
+        if value and lenient.nests_deeper(value, self._limits.json_depth):
+            raise limit_error("json_depth", self._limits.json_depth)
 
     def _receive_usage(self, usage: UsageCounts) -> None:
         """Keep the last usage that says anything; counts are never added up."""
@@ -311,19 +311,6 @@ def _token(kind: _TextKind, index: int, number: int, text: str) -> Token:
             return ToolCallDelta(number, arguments=text, choice=index)
         case _:
             assert_never(kind)
-
-
-def _logprobs(logprobs: Logprobs | None) -> tuple[TokenLogprob, ...] | None:
-    if logprobs is None or not logprobs.content:
-        return None
-    return tuple(
-        TokenLogprob(
-            entry.token,
-            entry.logprob,
-            tuple((top.token, top.logprob) for top in entry.top_logprobs or ()),
-        )
-        for entry in logprobs.content
-    )
 
 
 def _usage(counts: UsageCounts | None) -> Usage | None:

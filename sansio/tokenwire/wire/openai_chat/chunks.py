@@ -9,11 +9,13 @@ Reference: https://developers.openai.com/api/reference/resources/chat (chat comp
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
 
 from tokenwire import lenient_json as lenient
+from tokenwire.wire.openai_chat.logprobs import Logprobs, tolerant_logprobs
 
 Count = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -33,6 +35,12 @@ class ToolCallFragment(msgspec.Struct, gc=False):
     function: Function | None = None
     extra_content: dict[str, Any] | None = None
 
+    @property
+    def says_anything(self) -> bool:
+        """Whether there is more to it than its place."""
+        function = self.function or Function()
+        return bool(self.id or function.name or function.arguments or self.extra_content)
+
 
 class Delta(msgspec.Struct, gc=False):
     """What a chunk adds to one choice. Reasoning comes under two names, or inside `content`."""
@@ -43,27 +51,6 @@ class Delta(msgspec.Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[ToolCallFragment] | None = None
     reasoning_details: list[Any] | None = None
-
-
-class TopLogprob(msgspec.Struct, gc=False):
-    """One alternative of a model token."""
-
-    token: str
-    logprob: float
-
-
-class Logprob(msgspec.Struct, gc=False):
-    """One model token of the content with its log probability."""
-
-    token: str
-    logprob: float
-    top_logprobs: list[TopLogprob] | None = None
-
-
-class Logprobs(msgspec.Struct, gc=False):
-    """Log probabilities of a delta."""
-
-    content: list[Logprob] | None = None
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -120,8 +107,8 @@ class OpeningChunk(Chunk, gc=False):
 
 
 #: Each decodes one chunk or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
-decode_chunk = msgspec.json.Decoder(Chunk).decode
-decode_opening_chunk = msgspec.json.Decoder(OpeningChunk).decode
+decode_chunk: Callable[[bytes], Chunk] = msgspec.json.Decoder(Chunk).decode
+decode_opening_chunk: Callable[[bytes], OpeningChunk] = msgspec.json.Decoder(OpeningChunk).decode
 
 
 def tolerant_chunk(value: dict[str, Any]) -> OpeningChunk:
@@ -142,7 +129,7 @@ def _choice(value: dict[str, Any]) -> Choice:
         delta=_delta(value.get("delta")),
         message=_delta(value.get("message")),
         finish_reason=lenient.as_text(value.get("finish_reason")),
-        logprobs=_logprobs(value.get("logprobs")),
+        logprobs=tolerant_logprobs(value.get("logprobs")),
         usage=_usage(value.get("usage")),
     )
 
@@ -210,29 +197,6 @@ def _fragment(value: dict[str, Any]) -> ToolCallFragment:
         function=Function(lenient.as_text(function.get("name")), _str(arguments)),
         extra_content=lenient.as_object(value.get("extra_content")) or None,
     )
-
-
-def _logprobs(value: object) -> Logprobs | None:
-    entries = [
-        Logprob(text, logprob, _top_logprobs(lenient.as_object(item).get("top_logprobs")))
-        for item in lenient.as_array(lenient.as_object(value).get("content"))
-        if (pair := _text_and_logprob(item)) is not None
-        for text, logprob in (pair,)
-    ]
-    return Logprobs(entries) if entries else None
-
-
-def _top_logprobs(value: object) -> list[TopLogprob]:
-    pairs = (_text_and_logprob(item) for item in lenient.as_array(value))
-    return [TopLogprob(*pair) for pair in pairs if pair is not None]
-
-
-def _text_and_logprob(value: object) -> tuple[str, float] | None:
-    members = lenient.as_object(value)
-    text, logprob = lenient.as_text(members.get("token")), members.get("logprob")
-    if text is None or isinstance(logprob, bool) or not isinstance(logprob, int | float):
-        return None
-    return text, float(logprob)
 
 
 def _usage(value: object) -> UsageCounts | None:

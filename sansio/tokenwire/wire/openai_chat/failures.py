@@ -18,7 +18,7 @@ import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherKind, ProviderError, RateLimitError
-from tokenwire.failures import failure_by_status, other_error, quota_error
+from tokenwire.failures import failure_by_status, other_error, prose, quota_error
 
 _QUOTA: Final = frozenset(
     {
@@ -81,13 +81,14 @@ _OTHER: Final[dict[str, OtherKind]] = {
     "badrequesterror": "rejected",  # vLLM
 }
 
+#: JSON of error bodies nests a few levels, some of it quoted from another server.
+_MAX_ERROR_DEPTH: Final = 64
+
 #: Context overruns that servers report without a code of their own.
 _CONTEXT_LENGTH: Final = re.compile(
     r"maximum context length|context (length|window|size)|too large for model|prompt is too long",
     re.IGNORECASE,
 )
-_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_MARKUP: Final = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 @final
@@ -132,26 +133,48 @@ def _read_choice_failure(members: Mapping[str, Any]) -> Failure | None:
     """Find a failure in a choice (OpenRouter), or in an object with a message in place of any."""
     choices = lenient.as_array(members.get("choices"))
     for choice in choices:
-        error = lenient.as_object(lenient.as_object(choice).get("error"))
-        if error:
+        choice_members = lenient.as_object(choice)
+        if error := lenient.as_object(choice_members.get("error")):
             return _failure(error)
+        if choice_members.get("finish_reason") == "error":
+            return Failure(message="the server ended the answer with an error")
     is_flat = isinstance(members.get("message"), str) and ("code" in members or "type" in members)
     return _failure(members) if is_flat and not choices else None
 
 
-def read_error_body(body: bytes, max_depth: int) -> Failure:
+def failed_response(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+    """Read the response of a failed request. See `Wire.failure`."""
+    error = classify(read_error_body(body), status)
+    # The server knows better than its status whether to try again.
+    advice = headers.get("x-should-retry")
+    if advice in ("true", "false"):
+        error = attrs.evolve(error, retryable=advice == "true")
+    return error
+
+
+def read_error_body(body: bytes) -> Failure:
     """Find what the body of an HTTP error says: JSON in any shape, HTML or plain text."""
     try:
-        value = lenient.decode(body, max_depth)
+        value = lenient.decode(body, _MAX_ERROR_DEPTH)
     except (lenient.NotJSONError, lenient.TooDeepError):
-        return Failure(message=_prose(body))
+        return Failure(message=prose(body))
     failure = read_failure(value)
     if failure is not None:
         return failure
     members = lenient.as_object(value)
     if isinstance(page := members.get("html-message"), str):  # Portkey: JSON or HTML inside JSON
-        return read_error_body(lenient.repaired(page).encode(), max_depth)
+        return read_error_body(lenient.repaired(page).encode())
     return _failure(members)  # "message" or "detail" alone: FastAPI, gateways
+
+
+def error_event(data: bytes, max_depth: int) -> ProviderError:
+    """Read an event named "error", whatever its shape."""
+    try:
+        value = lenient.decode(data, max_depth)
+    except (lenient.NotJSONError, lenient.TooDeepError):
+        value = data.decode("utf-8", "replace").strip()
+    failure = read_failure(value) or read_failure({"error": value})
+    return classify(failure or Failure(), None)
 
 
 def classify(failure: Failure, status: int | None) -> ProviderError:
@@ -243,11 +266,3 @@ def _status(members: Mapping[str, Any], code: str | None) -> int | None:
             if 300 <= status <= 599:
                 return status
     return None
-
-
-def _prose(body: bytes) -> str | None:
-    """Say in a line what a page of a proxy says."""
-    text = body.decode("utf-8", "replace")
-    title = _TITLE.search(text)
-    plain = title[1] if title else _MARKUP.sub(" ", text)
-    return " ".join(plain.split()) or None

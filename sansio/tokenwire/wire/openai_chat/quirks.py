@@ -29,11 +29,9 @@ class Quirks:
     include_usage: bool = field(default=False, validator=check.boolean)
     max_tokens_field: str = field(
         default="max_completion_tokens",
-        validator=attrs.validators.in_(("max_completion_tokens", "max_tokens")),
+        validator=check.one_of("max_completion_tokens", "max_tokens"),
     )
-    system_role: str = field(
-        default="system", validator=attrs.validators.in_(("system", "developer"))
-    )
+    system_role: str = field(default="system", validator=check.one_of("system", "developer"))
     reasoning_field: str | None = field(default=None, validator=check.text)
 
 
@@ -52,10 +50,4 @@ def read_quirks(quirks: Mapping[str, Any]) -> Quirks:
     Raises:
         ValueError: If one is unknown (the message names the nearest) or has a bad value.
     """
-    for name in quirks:
-        if name not in DESCRIPTIONS:
-            raise ValueError(f"unknown quirk {name!r}{check.nearest(name, DESCRIPTIONS)}")
-    try:
-        return Quirks(**quirks)
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    return check.from_table(Quirks, "quirks", quirks)

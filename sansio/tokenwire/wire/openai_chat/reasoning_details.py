@@ -47,7 +47,7 @@ class ReasoningDetails:
     """
 
     def __init__(self) -> None:
-        self.size = 0
+        self.size: int = 0
         self._details: dict[tuple[str, str], _Detail] = {}
 
     def add(self, details: list[Any]) -> str:

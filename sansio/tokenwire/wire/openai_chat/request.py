@@ -7,15 +7,22 @@ raises `LocalProtocolError` and names the part.
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, assert_never
-
-import msgspec
 
 from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
+from tokenwire.wire.encoding import (
+    add_extra,
+    cannot_carry,
+    image_url,
+    json_or_none,
+    plain_text,
+    require_messages,
+    to_json,
+    without_unset,
+)
 from tokenwire.wire.openai_chat.quirks import Quirks
 
 
@@ -25,8 +32,7 @@ def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Qui
     Raises:
         LocalProtocolError: If there is no message, or one holds what this API cannot carry.
     """
-    if not messages:
-        raise LocalProtocolError("there is no message to send: give at least one")
+    require_messages(messages)
     body: dict[str, Any] = {}
     if config.model is not None:
         body["model"] = config.model
@@ -39,25 +45,8 @@ def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Qui
     if quirks.include_usage:
         body["stream_options"] = {"include_usage": True}
     body.update(_settings(config, quirks))
-    for name, value in config.extra.items():
-        if name in body:
-            raise LocalProtocolError(
-                f"extra[{name!r}] would replace what the settings already say: set only one"
-            )
-        body[name] = value
-    return _to_json(body)
-
-
-def _to_json(body: Mapping[str, Any]) -> bytes:
-    try:
-        return msgspec.json.encode(body)
-    except (TypeError, ValueError, RecursionError):
-        # The error of the encoder might quote the value, which may be a prompt.
-        pass
-    raise LocalProtocolError(
-        "a value cannot be written as JSON: extra, tools and schemas take only what JSON has, and"
-        " text must be valid Unicode (no lone surrogates)"
-    )
+    add_extra(body, config.extra)
+    return to_json(body)
 
 
 def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
@@ -76,7 +65,7 @@ def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
         "logprobs": True if config.logprobs is not None else None,
         "top_logprobs": config.logprobs or None,
     }
-    return {name: value for name, value in settings.items() if value is not None}
+    return without_unset(settings)
 
 
 def _tool(tool: Tool) -> dict[str, Any]:
@@ -86,11 +75,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
         "parameters": dict(tool.parameters) or None,
         "strict": tool.strict,
     }
-    return {"type": "function", "function": _without_unset(function)}
-
-
-def _without_unset(members: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in members.items() if value is not None}
+    return {"type": "function", "function": without_unset(function)}
 
 
 def _tool_choice(config: ProviderConfig) -> object:
@@ -106,7 +91,7 @@ def _response_format(config: ProviderConfig) -> object:
     if schema is None:
         return None
     members = {"name": schema.name, "schema": dict(schema.schema), "strict": schema.strict}
-    return {"type": "json_schema", "json_schema": _without_unset(members)}
+    return {"type": "json_schema", "json_schema": without_unset(members)}
 
 
 def _reasoning_effort(config: ProviderConfig) -> str | None:
@@ -131,7 +116,12 @@ class _Encoder:
         """Return one object; for tool results one each."""
         match self._message.role:
             case "system":
-                return [{"role": self._quirks.system_role, "content": self._plain_text()}]
+                return [
+                    {
+                        "role": self._quirks.system_role,
+                        "content": plain_text(self._position, self._message),
+                    }
+                ]
             case "user":
                 return [{"role": "user", "content": self._user_content()}]
             case "assistant":
@@ -140,18 +130,6 @@ class _Encoder:
                 return [self._tool_result(part) for part in self._message.parts]
             case _ as role:
                 assert_never(role)
-
-    def _refuse(self, part: Part) -> LocalProtocolError:
-        return LocalProtocolError(
-            f"messages[{self._position}]: a {self._message.role} message of this API cannot carry"
-            f" {type(part).__name__}"
-        )
-
-    def _plain_text(self) -> str:
-        for part in self._message.parts:
-            if not isinstance(part, Text):
-                raise self._refuse(part)
-        return self._message.text
 
     def _user_content(self) -> str | list[dict[str, Any]]:
         """Return a string where there is only text: every server understands that."""
@@ -165,10 +143,10 @@ class _Encoder:
             case Text():
                 return {"type": "text", "text": part.text}
             case Image():
-                image = _without_unset({"url": _image_url(part), "detail": part.detail})
+                image = without_unset({"url": image_url(part), "detail": part.detail})
                 return {"type": "image_url", "image_url": image}
             case ToolCall() | ToolResult() | Reasoning():
-                raise self._refuse(part)
+                raise cannot_carry(self._position, self._message, part)
             case _:
                 assert_never(part)
 
@@ -185,7 +163,7 @@ class _Encoder:
                 case Reasoning():
                     reasoning.append(part)
                 case Image() | ToolResult():
-                    raise self._refuse(part)
+                    raise cannot_carry(self._position, self._message, part)
                 case _:
                     assert_never(part)
         message: dict[str, Any] = {"role": "assistant", "content": text or None}
@@ -214,7 +192,7 @@ class _Encoder:
     def _details(self, part: Reasoning) -> list[Any]:
         if part.signature is None:
             return []
-        details = _json_or_none(part.signature)
+        details = json_or_none(part.signature)
         if not isinstance(details, list):
             raise LocalProtocolError(
                 f"messages[{self._position}]: the signature of its reasoning comes from another"
@@ -224,15 +202,9 @@ class _Encoder:
 
     def _tool_result(self, part: Part) -> dict[str, Any]:
         if not isinstance(part, ToolResult):
-            raise self._refuse(part)
+            raise cannot_carry(self._position, self._message, part)
         # The API has no flag for a failed tool: the text has to say it, and does.
         return {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
-
-
-def _image_url(image: Image) -> str:
-    if image.data is None:
-        return image.url or ""
-    return f"data:{image.media_type};base64,{base64.b64encode(image.data).decode()}"
 
 
 def _tool_call(call: ToolCall) -> dict[str, Any]:
@@ -242,17 +214,10 @@ def _tool_call(call: ToolCall) -> dict[str, Any]:
         "function": {"name": call.name, "arguments": call.arguments or "{}"},
     }
     if call.signature is not None:
-        extra_content = _json_or_none(call.signature)
+        extra_content = json_or_none(call.signature)
         if not isinstance(extra_content, dict):
             raise LocalProtocolError(
                 f"the signature of tool call {call.id!r} comes from another API: leave it out"
             )
         encoded["extra_content"] = extra_content
     return encoded
-
-
-def _json_or_none(text: str) -> object:
-    try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
-        return None

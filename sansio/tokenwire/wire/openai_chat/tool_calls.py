@@ -2,8 +2,9 @@
 
 The reference numbers calls by ``index`` and names each once by ``id``. Real servers leave out the
 index, send 0 for every parallel call, repeat the id or empty it, and skip numbers. What identifies
-a call here: its index; where there is none, or where a new id comes for an index that is in use, a
-new call begins; fragments with arguments alone belong to the calls that were open last.
+a call here: its index; where there is none, or where another id comes for an index that is in use,
+its id, and with an id that is new a call begins; fragments with arguments alone belong to the calls
+that were open last.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class PlacedCall:
     __slots__ = ("id", "name", "number")
 
     def __init__(self, number: int) -> None:
-        self.number = number
+        self.number: int = number
         self.id: str | None = None
         self.name: str | None = None
 
@@ -68,7 +69,7 @@ class ToolCallSorter:
         if fragment.index is not None:
             call = self._by_index.get(fragment.index)
             is_another = call is not None and fragment.id and call.id not in (None, fragment.id)
-            return None if is_another else call
+            return self._by_id.get(fragment.id or "") if is_another else call
         if fragment.id:
             return self._by_id.get(fragment.id)
         if fragment.function is not None and fragment.function.name:

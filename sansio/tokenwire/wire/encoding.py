@@ -1,0 +1,144 @@
+"""What the request encoders of all wire formats share.
+
+Each format writes its own JSON; how a request is refused, how settings that are unset stay out of
+it, and how `ProviderConfig.extra` gets in, is the same for all.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import msgspec
+
+from tokenwire.errors import LocalProtocolError
+from tokenwire.messages import Image, Message, Part, Text, ToolCall
+
+
+def require_messages(messages: Sequence[Message]) -> None:
+    """Refuse an empty conversation.
+
+    Raises:
+        LocalProtocolError: If there is no message.
+    """
+    if not messages:
+        raise LocalProtocolError("there is no message to send: give at least one")
+
+
+def cannot_carry(position: int, message: Message, part: Part) -> LocalProtocolError:
+    """Return the error for a part that has no place in a message of its role."""
+    return LocalProtocolError(
+        f"messages[{position}]: a {message.role} message of this API cannot carry"
+        f" {type(part).__name__}"
+    )
+
+
+def plain_text(position: int, message: Message) -> str:
+    """Return the text of a message that may hold nothing else.
+
+    Raises:
+        LocalProtocolError: If it does.
+    """
+    for part in message.parts:
+        if not isinstance(part, Text):
+            raise cannot_carry(position, message, part)
+    return message.text
+
+
+def without_unset(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that are not None: unset means not sent."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def refuse_set(settings: Mapping[str, object], reason: str) -> None:
+    """Refuse settings that the API does not have.
+
+    Args:
+        settings: Their values by name; None is unset.
+        reason: What the API lacks, to follow the name.
+
+    Raises:
+        LocalProtocolError: If one is set; the message names it.
+    """
+    for name, value in settings.items():
+        if value is not None:
+            raise LocalProtocolError(f"{name}: {reason}; leave it unset")
+
+
+def add_extra(body: dict[str, Any], extra: Mapping[str, Any], where: str = "extra") -> None:
+    """Add `ProviderConfig.extra` to a request body; objects that are in both are merged.
+
+    Args:
+        body: What the settings say; changed in place.
+        extra: What to add.
+        where: How errors name `extra`.
+
+    Raises:
+        LocalProtocolError: If a member would replace one that is in the body already.
+    """
+    for name, value in extra.items():
+        path = f"{where}[{name!r}]"
+        present = body.get(name)
+        if isinstance(present, dict) and isinstance(value, Mapping):
+            merged: dict[str, Any] = {**present}  # it may be the caller's own
+            add_extra(merged, cast("Mapping[str, Any]", value), path)
+            body[name] = merged
+        elif name in body:
+            raise LocalProtocolError(
+                f"{path} would replace what the settings already say: set only one"
+            )
+        else:
+            body[name] = value
+
+
+def to_json(body: Mapping[str, Any]) -> bytes:
+    """Write a request body.
+
+    Raises:
+        LocalProtocolError: If it holds what JSON cannot; the message never quotes it.
+    """
+    try:
+        return msgspec.json.encode(body)
+    except (TypeError, ValueError, RecursionError):
+        # The error of the encoder might quote the value, which may be a prompt.
+        pass
+    raise LocalProtocolError(
+        "a value cannot be written as JSON: extra, tools and schemas take only what JSON has, and"
+        " text must be valid Unicode (no lone surrogates)"
+    )
+
+
+def json_or_none(text: str) -> object:
+    """Decode a JSON text, None if it is none."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def arguments_object(call: ToolCall) -> dict[str, Any]:
+    """Return a tool call's arguments for an API that takes them as JSON, not as text.
+
+    Raises:
+        LocalProtocolError: If they are no object, as where the answer that held them broke off.
+    """
+    arguments = json_or_none(call.arguments or "{}")
+    if not isinstance(arguments, dict):
+        raise LocalProtocolError(
+            f"the arguments of tool call {call.id!r} are no JSON object: leave out a call that"
+            " never came whole, with its result"
+        )
+    return arguments  # pyright: ignore[reportUnknownVariableType]  # JSON
+
+
+def base64_text(data: bytes) -> str:
+    """Return bytes in base64."""
+    return base64.b64encode(data).decode()
+
+
+def image_url(image: Image) -> str:
+    """Return a picture's URL, one that holds the picture itself where there is no other."""
+    if image.data is None:
+        return image.url or ""
+    return f"data:{image.media_type};base64,{base64_text(image.data)}"

@@ -1,0 +1,118 @@
+"""Answers that come as newline-delimited JSON, the twin of `tokenwire.wire.event_stream`.
+
+A whole answer in one JSON document, from a server that does not stream, is a single line and needs
+nothing of its own. Wire formats add the meaning of the lines in a `LineReader`.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+from tokenwire.endpoint import Limits
+from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
+from tokenwire.ndjson import NDJSONDecoder
+from tokenwire.sse import LimitExceeded
+from tokenwire.tokens import End, Token
+from tokenwire.wire.body_form import BodyForm, BodyStart
+from tokenwire.wire.malformed import (
+    empty_error,
+    is_json,
+    limit_error,
+    no_answer_error,
+    truncated_error,
+)
+from tokenwire.wire.silence import Silence
+
+
+class LineReader(Protocol):
+    """What the lines of one wire format mean. See `Answer` for what its methods promise."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether a terminal marker has come."""
+        ...
+
+    def receive_line(self, line: bytes, tokens: list[Token]) -> None:
+        """Take the next line, which is not blank; none comes behind the `End`."""
+        ...
+
+    def finish(self, tokens: list[Token]) -> None:
+        """Append what was held back and the `End`."""
+        ...
+
+
+@final
+class NDJSONAnswer:
+    """An `Answer` in the form of lines of JSON.
+
+    Args:
+        reader: What the lines mean.
+        limits: Bounds on what is kept.
+    """
+
+    def __init__(self, reader: LineReader, limits: Limits) -> None:
+        self._reader = reader
+        self._limits = limits
+        self._decoder = NDJSONDecoder(limits)
+        self._start = BodyStart(limits)
+        self._silence = Silence(limits)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a terminal marker has come."""
+        return self._reader.complete
+
+    def receive_data(self, data: bytes, tokens: list[Token]) -> None:
+        """Take the next bytes. See `Answer.receive_data`."""
+        if self._start.form is not BodyForm.JSON:
+            if self._start.receive_data(data) is not BodyForm.JSON:
+                self._refuse_if_long()
+                return
+            data = self._start.take()
+        for line in self._decoder.receive_data(data):
+            if type(line) is LimitExceeded:
+                raise limit_error(line.limit, line.bound)
+            self._receive_line(line, tokens)
+            if tokens and type(tokens[-1]) is End:
+                return
+
+    def receive_eof(self, tokens: list[Token]) -> None:
+        """Take a clean end. See `Answer.receive_eof`."""
+        match self._start.form:
+            case BodyForm.JSON:
+                self._end_lines(tokens)
+            case BodyForm.UNKNOWN:
+                raise empty_error("the response body is empty")
+            case _:
+                raise _no_ndjson(self._start.take())
+
+    def receive_cut(self, tokens: list[Token]) -> None:
+        """Take a broken end after a terminal marker. See `Answer.receive_cut`."""
+        self._reader.finish(tokens)
+
+    def _refuse_if_long(self) -> None:
+        """Refuse what is no JSON once there is enough of it to be quoted."""
+        if self._start.size >= MAX_EXCERPT_BYTES:
+            raise _no_ndjson(self._start.take())
+
+    def _receive_line(self, line: bytes, tokens: list[Token]) -> None:
+        before = len(tokens)
+        self._reader.receive_line(line, tokens)
+        if len(tokens) == before:
+            self._silence.last(len(line))
+        else:
+            self._silence.bytes = 0
+
+    def _end_lines(self, tokens: list[Token]) -> None:
+        last = self._decoder.receive_eof()
+        if last is not None and is_json(last, self._limits):
+            self._reader.receive_line(last, tokens)
+        if tokens and type(tokens[-1]) is End:
+            return
+        if not self._reader.complete:
+            raise truncated_error()
+        self._reader.finish(tokens)
+
+
+def _no_ndjson(body: bytes) -> MalformedResponseError:
+    return no_answer_error("no JSON", body)

@@ -1,0 +1,84 @@
+"""OpenAI's Responses API over an event stream, and the servers that speak the same.
+
+Everything about this API stands in this package: `request` (what is sent), `events` and `answer`
+(what comes back), `reasoning` (what goes back of it), `failures`, `quirks`. Error codes and headers
+are those of the whole family, so their reading is taken from `tokenwire.wire.openai_chat`.
+
+Reference: https://developers.openai.com/api/reference/resources/responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+import attrs
+
+from tokenwire.endpoint import BEARER, AuthStyle, Limits
+from tokenwire.errors import ProviderError
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.response import RateLimit
+from tokenwire.wire.base import EncodedRequest
+from tokenwire.wire.event_stream import EventStreamAnswer
+from tokenwire.wire.openai_chat.failures import failed_response
+from tokenwire.wire.openai_chat.headers import rate_limits, request_id
+from tokenwire.wire.openai_responses.answer import ResponsesReader
+from tokenwire.wire.openai_responses.quirks import DESCRIPTIONS, read_quirks
+from tokenwire.wire.openai_responses.request import encode_body
+
+
+@final
+@attrs.frozen
+class OpenAIResponses:
+    """The wire format ``openai-responses``: ``POST {base_url}/responses``, an event stream back.
+
+    Stored conversations are reached through `ProviderConfig.extra`: ``previous_response_id``,
+    ``store``, ``instructions`` and so on go into the body as they are. See `Wire` for what the
+    methods promise.
+    """
+
+    @property
+    def kind(self) -> str:
+        """``"openai-responses"``."""
+        return "openai-responses"
+
+    @property
+    def auth(self) -> AuthStyle:
+        """``Authorization: Bearer KEY``."""
+        return BEARER
+
+    @property
+    def quirks(self) -> Mapping[str, str]:
+        """What `Endpoint.quirks` may set: see `tokenwire.wire.openai_responses.quirks.Quirks`."""
+        return DESCRIPTIONS
+
+    def check_quirks(self, quirks: Mapping[str, Any]) -> None:
+        """Check an endpoint's quirks."""
+        read_quirks(quirks)
+
+    def encode(
+        self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
+    ) -> EncodedRequest:
+        """Encode a conversation."""
+        return EncodedRequest(
+            path="/responses",
+            body=encode_body(messages, config, read_quirks(quirks)),
+            accept="text/event-stream",
+        )
+
+    def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
+        """Begin to decode the body of a successful response."""
+        return EventStreamAnswer(ResponsesReader(limits), limits)
+
+    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+        """Read the response of a failed request."""
+        return failed_response(status, headers, body)
+
+    def request_id(self, headers: Mapping[str, str]) -> str | None:
+        """Return the provider's id of the request."""
+        return request_id(headers)
+
+    def rate_limits(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
+        """Read ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``."""
+        return rate_limits(headers)
