@@ -1,0 +1,54 @@
+"""What a call may leave behind: nothing."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import trio
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+def open_descriptors() -> int:
+    """Count this process's open descriptors, without the one that counting takes."""
+    return len(os.listdir(_DESCRIPTORS)) - 1  # noqa: PTH208  # one call, no objects
+
+
+def connections_to(base_url: str) -> int:
+    """Count this process's open sockets that are connected to a server's port."""
+    port = urlsplit(base_url).port
+    return sum(_peer_port(int(name)) == port for name in os.listdir(_DESCRIPTORS))  # noqa: PTH208
+
+
+def _peer_port(descriptor: int) -> int | None:
+    with suppress(OSError):
+        if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
+            with socket.socket(fileno=os.dup(descriptor)) as copy:
+                peer = copy.getpeername()
+                return peer[1] if isinstance(peer, tuple) else None
+    return None
+
+
+def living_tasks() -> int:
+    """Count trio's tasks."""
+    return trio.lowlevel.current_statistics().tasks_living
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """Check that a block leaves no descriptor and no task, nor garbage that warns when collected.
+
+    Warnings are errors in this suite, and pytest reports those of the garbage collector.
+    """
+    tasks, descriptors = living_tasks(), open_descriptors()
+    yield
+    gc.collect()
+    assert living_tasks() == tasks
+    assert open_descriptors() == descriptors

@@ -1,0 +1,211 @@
+"""`tokenwire_trio.tls_stream`: trio's rules for streams, and what trio's own TLS lacks."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+import trio
+import trustme
+from trio.testing import check_two_way_stream, lockstep_stream_pair, memory_stream_pair
+
+from tokenwire_trio.tls_stream import TLSStream
+
+
+@pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def client_context(request: pytest.FixtureRequest, ca_file: Path) -> ssl.SSLContext:
+    """Give a context that trusts the suite's authority, for either version of TLS."""
+    context = ssl.create_default_context(cafile=ca_file)
+    context.maximum_version = request.param
+    return context
+
+
+class TLSPairs:
+    """Makes pairs of a client and a server that have shaken hands."""
+
+    def __init__(self, client: ssl.SSLContext, server: ssl.SSLContext) -> None:
+        self._client = client
+        self._server = server
+
+    async def over(
+        self, transports: tuple[trio.abc.Stream, trio.abc.Stream]
+    ) -> tuple[TLSStream, trio.SSLStream[trio.abc.Stream]]:
+        """Put TLS over a pair of transports."""
+        client = TLSStream(transports[0], self._client, "localhost")
+        server = trio.SSLStream(transports[1], self._server, server_side=True)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.do_handshake)
+            nursery.start_soon(server.do_handshake)
+        return client, server
+
+    async def free(self) -> tuple[trio.abc.Stream, trio.abc.Stream]:
+        """Make a pair whose sends never block."""
+        return await self.over(memory_stream_pair())
+
+    async def clogged(self) -> tuple[trio.abc.Stream, trio.abc.Stream]:
+        """Make a pair whose sends block until they are received."""
+        return await self.over(lockstep_stream_pair())
+
+
+@pytest.fixture
+def pairs(client_context: ssl.SSLContext, server_context: ssl.SSLContext) -> TLSPairs:
+    """Give the maker of pairs."""
+    return TLSPairs(client_context, server_context)
+
+
+async def test_it_keeps_trios_rules_for_streams(pairs: TLSPairs) -> None:
+    """It passes the checks that trio has for implementations of `Stream`."""
+    await check_two_way_stream(pairs.free, pairs.clogged)
+
+
+async def test_an_answer_is_read_after_sending_was_cancelled(pairs: TLSPairs) -> None:
+    """A send that is given up does not take the receiving half with it."""
+    client, server = await pairs.over(lockstep_stream_pair())
+    with trio.CancelScope() as sending:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(client.send_all, b"x" * 1_000_000)
+            await trio.testing.wait_all_tasks_blocked()
+            sending.cancel()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.send_all, b"401")
+        assert await client.receive_some() == b"401"
+        nursery.cancel_scope.cancel()
+    with pytest.raises(trio.BrokenResourceError):
+        await client.send_all(b"more")
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+
+
+@pytest.mark.parametrize("_", range(8))
+async def test_receiving_does_not_wait_for_a_blocked_send(pairs: TLSPairs, _: int) -> None:
+    """A peer that has stopped reading is heard, in whatever order trio runs the two tasks."""
+    client, server = await pairs.over(lockstep_stream_pair())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.send_all, b"x" * 1_000_000)
+        nursery.start_soon(server.send_all, b"413")
+        assert await client.receive_some() == b"413"
+        nursery.cancel_scope.cancel()
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+
+
+async def test_a_request_of_many_records_arrives_whole(pairs: TLSPairs) -> None:
+    """However much is sent at once, all of it comes in order."""
+    sent = bytes(range(256)) * 4_000
+    client, server = await pairs.over(memory_stream_pair())
+    await client.send_all(sent)
+    received = b""
+    while len(received) < len(sent):
+        received += await server.receive_some()
+    assert received == sent
+
+
+@pytest.fixture
+def asking_pairs(certificate_authority: trustme.CA, ca_file: Path) -> TLSPairs:
+    """Give pairs whose server can `ask_for_certificate` in mid-connection."""
+    client = ssl.create_default_context(cafile=ca_file)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca_file)
+    server.verify_mode = ssl.CERT_OPTIONAL
+    for context, name in ((client, "client@host.example"), (server, "localhost")):
+        context.post_handshake_auth = True
+        certificate_authority.issue_cert(name).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # names pyOpenSSL's context too
+    return TLSPairs(client, server)
+
+
+async def ask_for_certificate(server: trio.SSLStream[trio.abc.Stream]) -> None:
+    """Ask the client for its certificate."""
+    server._ssl_object.verify_client_post_handshake()  # pyright: ignore[reportPrivateUsage]  # trio has no way to ask
+    await server.send_all(b"who are you?")
+
+
+async def test_what_receiving_has_to_answer_is_sent(asking_pairs: TLSPairs) -> None:
+    """A server that asks for something gets it while the client only reads."""
+    client, server = await asking_pairs.over(memory_stream_pair())
+    await ask_for_certificate(server)
+    assert await client.receive_some() == b"who are you?"
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.receive_some)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    await client.send_all(b"more")
+    assert await server.receive_some() == b"more"
+    assert server.getpeercert()
+
+
+async def test_what_receiving_has_to_answer_goes_out_with_a_send_under_way(
+    asking_pairs: TLSPairs,
+) -> None:
+    """The answer is not forgotten where it had to wait for a blocked send."""
+    client, server = await asking_pairs.over(lockstep_stream_pair())
+    request = b"x" * 100_000
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.send_all, request)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(ask_for_certificate, server)
+        assert await client.receive_some() == b"who are you?"
+        received = b""
+        while len(received) < len(request):
+            received += await server.receive_some()
+        nursery.start_soon(server.receive_some)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert server.getpeercert()
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+
+
+async def test_all_records_of_one_read_come_at_once(pairs: TLSPairs) -> None:
+    """Records that one network read brought cost one call, not one each."""
+    client, server = await pairs.over(memory_stream_pair())
+    for piece in (b"a", b"b", b"c"):
+        await server.send_all(piece)
+    assert await client.receive_some() == b"abc"
+
+
+async def test_an_end_without_goodbye_is_no_clean_end(pairs: TLSPairs) -> None:
+    """A transport that ends without close_notify, as an attacker could make it, is broken."""
+    transports = memory_stream_pair()
+    client, server = await pairs.over(transports)
+    await server.send_all(b"half an ans")
+    await transports[1].aclose()
+    assert await client.receive_some() == b"half an ans"
+    with pytest.raises(trio.BrokenResourceError):
+        await client.receive_some()
+
+
+async def test_a_clean_end_is_empty_for_ever(pairs: TLSPairs) -> None:
+    """After the peer's goodbye every read is empty."""
+    client, server = await pairs.over(memory_stream_pair())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.aclose)
+        assert await client.receive_some() == b""
+        assert await client.receive_some() == b""
+        await client.aclose()
+
+
+async def test_bytes_that_are_no_tls_break_it(pairs: TLSPairs) -> None:
+    """What cannot be decrypted is an error, after what could."""
+    transports = memory_stream_pair()
+    client, server = await pairs.over(transports)
+    await server.send_all(b"good")
+    await transports[1].send_all(b"HTTP/1.1 200 OK\r\n\r\n")
+    assert await client.receive_some() == b"good"
+    with pytest.raises(trio.BrokenResourceError):
+        await client.receive_some()
+    with pytest.raises(trio.BrokenResourceError):
+        await client.send_all(b"more")
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused(
+    server_context: ssl.SSLContext,
+) -> None:
+    """The handshake raises what the certificate is wrong in."""
+    client_transport, server_transport = memory_stream_pair()
+    client = TLSStream(client_transport, ssl.create_default_context(), "localhost")
+    server = trio.SSLStream(server_transport, server_context, server_side=True)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(server.do_handshake)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await client.do_handshake()
+        nursery.cancel_scope.cancel()

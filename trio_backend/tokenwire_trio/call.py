@@ -1,0 +1,208 @@
+"""One call: a request over a connection and its response into an exchange, under deadlines.
+
+Here the pieces meet: `Exchange` says what bytes mean, `HTTPConnection` moves them, `CallClock` says
+how long that may take, `failures` says what went wrong. What comes out is what the core's methods
+return, so a peer's fault is a value here too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final, TypeAlias, TypeVar, final
+
+import attrs
+import trio
+
+from tokenwire.errors import NetworkError, ProviderError
+from tokenwire.exchange import Exchange, State
+from tokenwire.request import HTTPRequest
+from tokenwire.tokens import Token
+from tokenwire_trio.connection import HTTPConnection
+from tokenwire_trio.connections import Connections
+from tokenwire_trio.deadlines import CallClock, Limit
+from tokenwire_trio.failures import TransportError, timed_out, translate
+from tokenwire_trio.http1 import RequestCycle, ResponseHead
+from tokenwire_trio.progress import Progress
+
+Events: TypeAlias = list[Token | ProviderError]
+
+T = TypeVar("T")
+
+#: How long the rest of a refusal is waited for. Its status is known and says most; a server that
+#: keeps the body to itself must not hide it.
+REFUSAL_WAIT_S: Final = 5.0
+
+#: How long to look for an answer after the request could not be sent. It has come already, or the
+#: server never meant to send one.
+EARLY_ANSWER_WAIT_S: Final = 1.0
+
+
+@final
+class Call:
+    """A call under way.
+
+    Args:
+        exchange: The exchange that made the request.
+        request: The request.
+        max_head_bytes: Largest response head to accept.
+        connections: Where its connection comes from and goes to.
+        clock: The call's time, running since its start.
+
+    Raises:
+        LocalProtocolError: If HTTP/1.1 cannot carry the request.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        request: HTTPRequest,
+        *,
+        max_head_bytes: int,
+        connections: Connections,
+        clock: CallClock,
+    ) -> None:
+        self.exchange = exchange
+        self.clock = clock
+        self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes)
+        self._connections = connections
+        self._connection: HTTPConnection | None = None
+        self._released = False
+        self._progress = Progress(connections.peer)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last event has come."""
+        return self.exchange.state in (State.DONE, State.FAILED)
+
+    async def start(self) -> Events:
+        """Connect, send the request and read the response head.
+
+        Returns:
+            Nothing, or the error: of the transport, or of a response that is a refusal, whose body
+            is read for it.
+        """
+        connection = await self._connect()
+        if isinstance(connection, ProviderError):
+            return self._failed(connection)
+        failure = await self._send(connection)
+        head = await self._receive_head(connection, failure)
+        if isinstance(head, ProviderError):
+            return self._failed(failure or head)
+        events = self._completed(self.exchange.receive_head(head.status, head.headers))
+        if head.successful or events:
+            return events
+        return await self._receive(connection, self.clock.call_limit().within(REFUSAL_WAIT_S))
+
+    async def receive(self) -> Events:
+        """Wait for what comes next.
+
+        Returns:
+            At least one token, or the error; an error is the last of them.
+
+        Raises:
+            trio.ClosedResourceError: If the call is closed, or was closed meanwhile.
+        """
+        if self._connection is None or self._closed:
+            raise trio.ClosedResourceError
+        limit = self.clock.begin_wait()
+        events: Events = []
+        try:
+            events = await self._receive(self._connection, limit)
+        finally:
+            self.clock.end_wait(with_token=bool(events))
+        return events
+
+    async def settle(self) -> None:
+        """Give the connection up if the last event has come.
+
+        Nothing behind a terminal marker is waited for: some servers hold the connection open.
+        """
+        if self.finished:
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection up, now and even when cancelled. May be called again."""
+        self.clock.ended()
+        if self._connection is not None and not self._released:
+            self._released = True
+            await self._connections.release(self._connection)
+
+    @property
+    def _closed(self) -> bool:
+        """Whether the connection is ours no more: given up, or closed with its provider."""
+        return self._released or (self._connection is not None and self._connection.closed)
+
+    async def _connect(self) -> HTTPConnection | TransportError:
+        began = trio.current_time()
+        acquire = partial(self._connections.acquire, self._progress)
+        connection = await self._attempt(acquire, self.clock.connect_limit())
+        if isinstance(connection, HTTPConnection):
+            self._connection = connection
+            self.clock.connected(trio.current_time() - began)
+        return connection
+
+    async def _send(self, connection: HTTPConnection) -> TransportError | None:
+        self._progress.phase = "send"
+        self._progress.sent = "partly"
+        sent = await self._attempt(partial(connection.send, self._cycle), self.clock.send_limit())
+        self.clock.request_sent()
+        if isinstance(sent, ProviderError):
+            return sent
+        if sent:
+            self._progress.sent = "all"
+        return None
+
+    async def _receive_head(
+        self, connection: HTTPConnection, failure: TransportError | None
+    ) -> ResponseHead | TransportError:
+        if isinstance(failure, NetworkError) and failure.timeout is not None:
+            return failure
+        self._progress.phase = "head"
+        limit = self.clock.head_limit()
+        if failure is not None:
+            limit = limit.within(EARLY_ANSWER_WAIT_S)
+        head = await self._attempt(partial(connection.receive_head, self._cycle), limit)
+        if isinstance(head, ResponseHead):
+            self.clock.head_received()
+        return head
+
+    async def _receive(self, connection: HTTPConnection, limit: Limit) -> Events:
+        self._progress.phase = "body"
+        events = await self._attempt(partial(self._read_events, connection), limit)
+        return self._completed(events) if isinstance(events, list) else self._failed(events)
+
+    async def _read_events(self, connection: HTTPConnection) -> Events:
+        while True:
+            part = await connection.receive_part(self._cycle)
+            events = self.exchange.receive_data(part.data)
+            if part.complete:
+                events += self.exchange.receive_eof(clean=True)
+            if events:
+                return events
+
+    async def _attempt(self, step: Callable[[], Awaitable[T]], limit: Limit) -> T | TransportError:
+        """Do a step until it succeeds, fails or its deadline runs out."""
+        failure: TransportError
+        try:
+            with trio.CancelScope(deadline=limit.at):
+                return await step()
+            failure = timed_out(limit, self._progress)
+        except Exception as error:
+            translated = translate(error, self._progress)
+            if translated is None:
+                raise
+            failure = translated
+        if self._closed:
+            # Whatever the step met then is our own doing.
+            raise trio.ClosedResourceError
+        return failure
+
+    def _failed(self, error: ProviderError) -> Events:
+        return self._completed(self.exchange.receive_failure(error))
+
+    def _completed(self, events: Events) -> Events:
+        """Add to an error what only the transport knows."""
+        if events and isinstance(events[-1], ProviderError):
+            events[-1] = attrs.evolve(events[-1], sent=self._progress.sent)
+        return events

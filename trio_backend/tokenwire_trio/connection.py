@@ -1,0 +1,84 @@
+"""One HTTP/1.1 connection: a trio stream, and the request cycle that is under way on it."""
+
+from __future__ import annotations
+
+from typing import Final, final
+
+import h11
+import trio
+
+from tokenwire_trio.http1 import BodyPart, PeerClosedError, RequestCycle, ResponseHead
+from tokenwire_trio.nursery import brief_nursery
+
+#: Most bytes to take from the network at once. Nothing is gained beyond 16 KiB; a pool of streams
+#: that were idle for a moment catches up in fewer turns.
+READ_BYTES: Final = 64 * 1024
+
+#: A request up to this size fits into the buffers of both kernels, so that writing it cannot block
+#: on a peer that answers instead of reading. Larger ones are watched while they are written.
+UNWATCHED_BYTES: Final = 64 * 1024
+
+
+@final
+class HTTPConnection:
+    """A connection that carries one request at a time.
+
+    Every method but `aclose` raises what the stream and the framing raise: `PeerClosedError`,
+    `h11.RemoteProtocolError`, `trio.BrokenResourceError`; and `trio.ClosedResourceError` once it
+    is closed.
+    """
+
+    __slots__ = ("_stream", "closed")
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self.closed = False
+
+    async def send(self, cycle: RequestCycle) -> bool:
+        """Write the request.
+
+        Returns:
+            Whether all of it was written: a server that refuses it before it was read (401, 413)
+            gets no more of it.
+        """
+        if len(cycle.request_data) <= UNWATCHED_BYTES:
+            await self._stream.send_all(cycle.request_data)
+            return True
+        complete = False
+        async with brief_nursery() as nursery:
+            nursery.start_soon(self._watch_for_refusal, cycle, nursery.cancel_scope)
+            await self._stream.send_all(cycle.request_data)
+            complete = True
+            nursery.cancel_scope.cancel()
+        return complete
+
+    async def _watch_for_refusal(self, cycle: RequestCycle, sending: trio.CancelScope) -> None:
+        """Stop the sending when an answer comes that is none, and leave it for `receive_head`."""
+        try:
+            head = await self.receive_head(cycle)
+        except (trio.BrokenResourceError, PeerClosedError, h11.RemoteProtocolError):
+            return  # whoever reads next meets the same
+        if not head.successful:
+            sending.cancel()
+
+    async def receive_head(self, cycle: RequestCycle) -> ResponseHead:
+        """Wait for the head of the final response."""
+        while True:
+            head = cycle.head()
+            if head is not None:
+                return head
+            cycle.receive(await self._stream.receive_some(READ_BYTES))
+
+    async def receive_part(self, cycle: RequestCycle) -> BodyPart:
+        """Wait for the next part of the body."""
+        while True:
+            part = cycle.next_part()
+            if part is not None:
+                return part
+            cycle.receive(await self._stream.receive_some(READ_BYTES))
+
+    async def aclose(self) -> None:
+        """Close the connection now, without a farewell to the peer and even when cancelled."""
+        self.closed = True
+        with trio.CancelScope(shield=True):
+            await trio.aclose_forcefully(self._stream)

@@ -1,0 +1,128 @@
+"""The clock of one call: which deadline runs out next, and when things happened.
+
+Every `Deadlines` field becomes a moment on trio's clock when its span begins, never a pause between
+reads, so a peer that drips bytes gains nothing by it. The clock only computes: scopes are opened
+and closed by the one call that waits (see `tokenwire_trio.call`), so none is ever held across a
+yield, and cancel scopes of the caller nest around them as around any trio function.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import final
+
+import attrs
+import trio
+
+from tokenwire.endpoint import Deadlines
+from tokenwire.errors import DeadlineName
+from tokenwire.response import Timings
+
+
+@final
+@attrs.frozen
+class Limit:
+    """A deadline that is running.
+
+    Attributes:
+        name: The `Deadlines` field that it comes from.
+        at: When it runs out, on trio's clock; infinity where the field is unset.
+    """
+
+    name: DeadlineName
+    at: float
+
+    def within(self, seconds: float) -> Limit:
+        """Return the same deadline, but at most so many seconds from now."""
+        return attrs.evolve(self, at=min(self.at, trio.current_time() + seconds))
+
+
+def _soonest(*limits: Limit) -> Limit:
+    return min(limits, key=lambda limit: limit.at)
+
+
+@final
+class CallClock:
+    """Keeps the time of one call, from the moment of its construction."""
+
+    __slots__ = (
+        "_ends_at",
+        "_gap_used",
+        "_request_sent",
+        "_spans",
+        "_started",
+        "_waiting_since",
+        "timings",
+    )
+
+    def __init__(self, deadlines: Deadlines) -> None:
+        self._spans = deadlines
+        self._started = trio.current_time()
+        self._ends_at = self._limit("total", self._started)
+        self._request_sent = self._waiting_since = self._started
+        self._gap_used = 0.0  # how much of the running gap has been waited for
+        self.timings = Timings()
+
+    def _limit(self, name: DeadlineName, begins: float) -> Limit:
+        span: float | None = getattr(self._spans, name)
+        return Limit(name, inf if span is None else begins + span)
+
+    def call_limit(self) -> Limit:
+        """Return the deadline for what no other is about."""
+        return self._ends_at
+
+    def connect_limit(self) -> Limit:
+        """Return the deadline for connecting, which begins now."""
+        return _soonest(self._limit("connect", trio.current_time()), self._ends_at)
+
+    def send_limit(self) -> Limit:
+        """Return the deadline for writing the request, which begins now."""
+        return _soonest(self._limit("send", trio.current_time()), self._ends_at)
+
+    def head_limit(self) -> Limit:
+        """Return the deadline for the response head."""
+        return _soonest(
+            self._limit("first_byte", self._request_sent),
+            self._limit("first_token", self._request_sent),
+            self._ends_at,
+        )
+
+    def begin_wait(self) -> Limit:
+        """Note that somebody waits for a token from now on, and return the deadline for it.
+
+        The gap between two tokens counts only while somebody waits for the second one: the time
+        that the caller spends on the first is not the peer's.
+        """
+        self._waiting_since = trio.current_time()
+        if self.timings.first_token is None:
+            return _soonest(self._limit("first_token", self._request_sent), self._ends_at)
+        return _soonest(self._limit("gap", self._waiting_since - self._gap_used), self._ends_at)
+
+    def end_wait(self, *, with_token: bool) -> None:
+        """Note that nobody waits any more, because a token came or for another reason."""
+        if not with_token:
+            self._gap_used += trio.current_time() - self._waiting_since
+            return
+        self._gap_used = 0.0
+        if self.timings.first_token is None:
+            self.timings = attrs.evolve(self.timings, first_token=self._elapsed())
+
+    def connected(self, seconds: float) -> None:
+        """Note that a new connection is open, and how long that took."""
+        self.timings = attrs.evolve(self.timings, connect=seconds)
+
+    def request_sent(self) -> None:
+        """Note the request's last byte, from which the waiting for an answer counts."""
+        self._request_sent = trio.current_time()
+
+    def head_received(self) -> None:
+        """Note the response head."""
+        self.timings = attrs.evolve(self.timings, first_byte=self._elapsed())
+
+    def ended(self) -> None:
+        """Note the end of the call; only the first one counts."""
+        if self.timings.total is None:
+            self.timings = attrs.evolve(self.timings, total=self._elapsed())
+
+    def _elapsed(self) -> float:
+        return trio.current_time() - self._started

@@ -1,0 +1,245 @@
+"""The one place that turns what networks, TLS and HTTP raise into a `ProviderError`.
+
+An error is built from the exception but never chained to it: the frames behind a foreign exception
+hold the request, and with it the key and the conversation. So `translate` returns a value, and its
+caller raises it after the ``except`` block is left.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+import ssl
+from typing import Final, assert_never
+
+import h11
+import trio
+
+from tokenwire.errors import MalformedResponseError, NetworkError
+from tokenwire_trio.deadlines import Limit
+from tokenwire_trio.dialing import NoAddressError
+from tokenwire_trio.http1 import PeerClosedError
+from tokenwire_trio.progress import Progress
+
+TransportError = NetworkError | MalformedResponseError
+
+#: How many addresses an error lists: a big provider's name has a dozen.
+_MAX_LISTED_ADDRESSES: Final = 4
+
+
+def translate(error: Exception, progress: Progress) -> TransportError | None:
+    """Return what an exception means for the call, None if it is not the transport's.
+
+    Args:
+        error: What was raised.
+        progress: Where it was raised.
+    """
+    match error:
+        case h11.RemoteProtocolError():
+            return _broken_framing(error, progress)
+        case PeerClosedError():
+            return _network_error(progress, _closed_message(progress))
+        case trio.BrokenResourceError():
+            return _broken_connection(error, progress)
+        case OSError():
+            return _system_error(error, progress)
+        case UnicodeError() if progress.phase == "dns":
+            return _network_error(
+                progress,
+                f"{progress.peer} is no host name: a part of it is empty or too long; check"
+                " base_url",
+                retryable=False,
+            )
+        case _:
+            return None
+
+
+def timed_out(limit: Limit, progress: Progress) -> NetworkError:
+    """Return the error for a deadline that ran out."""
+    match progress.phase:
+        case "pool":
+            doing = "preparing the request"
+        case "dns":
+            doing = f"looking up the name of {progress.peer}"
+        case "tcp":
+            doing = f"connecting to {progress.peer}"
+        case "proxy":
+            doing = f"waiting for the proxy to connect to {progress.peer}"
+        case "tls":
+            doing = f"agreeing on TLS with {progress.peer}"
+        case "send":
+            doing = f"sending the request to {progress.peer}"
+        case "head":
+            doing = f"waiting for {progress.peer} to answer"
+        case "body":
+            doing = "waiting for the next token"
+        case _:
+            assert_never(progress.phase)
+    return NetworkError(
+        message=f"the {limit.name} deadline ran out while {doing}",
+        phase=progress.phase,
+        timeout=limit.name,
+        sent=progress.sent,
+        retryable=True,
+    )
+
+
+def _network_error(progress: Progress, message: str, *, retryable: bool = True) -> NetworkError:
+    return NetworkError(
+        message=message, phase=progress.phase, sent=progress.sent, retryable=retryable
+    )
+
+
+def _closed_message(progress: Progress) -> str:
+    how = "in mid-answer" if progress.phase == "body" else "without an answer"
+    return f"{progress.peer} closed the connection {how}"
+
+
+def _broken_framing(error: h11.RemoteProtocolError, progress: Progress) -> MalformedResponseError:
+    if error.error_status_hint == 431:  # h11's word for its own size limit
+        what = "a chunk header or trailer" if progress.phase == "body" else "the response head"
+        return MalformedResponseError(
+            reason="limit",
+            message=f"{what} is longer than limits.head_bytes allows",
+            sent=progress.sent,
+        )
+    return MalformedResponseError(
+        reason="framing",
+        message=f"{progress.peer} does not send valid HTTP/1.1 ({_without_quotes(str(error))}):"
+        " check scheme and port of base_url",
+        sent=progress.sent,
+    )
+
+
+def _without_quotes(message: str) -> str:
+    """Cut what h11 quotes from the peer, which may have echoed a key."""
+    return re.split(r":|\(?bytearray|\bb['\"]", message, maxsplit=1)[0].strip().lower()
+
+
+def _broken_connection(error: trio.BrokenResourceError, progress: Progress) -> NetworkError:
+    match error.__cause__:
+        case ssl.SSLEOFError() | None:
+            return _network_error(progress, _closed_message(progress))
+        case OSError() as cause:
+            return _system_error(cause, progress)
+        case _:
+            return _network_error(progress, f"the connection to {progress.peer} broke")
+
+
+def _system_error(error: OSError, progress: Progress) -> NetworkError:
+    match error:
+        case socket.gaierror():
+            return _unknown_name(error, progress)
+        case ssl.SSLError():
+            return _tls_error(error, progress)
+        case NoAddressError():
+            return _unreachable(error, progress)
+        case OSError(errno=errno.EMFILE | errno.ENFILE):
+            return _network_error(
+                progress, "too many open files: raise the limit (ulimit -n) or do less at a time"
+            )
+        case _:
+            return _network_error(
+                progress, f"the connection to {progress.peer} broke: {_reason(error)}"
+            )
+
+
+def _unknown_name(error: socket.gaierror, progress: Progress) -> NetworkError:
+    temporary = error.errno == socket.EAI_AGAIN
+    return _network_error(
+        progress,
+        f"cannot find the address of {progress.peer} ({_reason(error)}): check the network"
+        + ("" if temporary else " and the host in base_url"),
+        retryable=temporary,
+    )
+
+
+def _unreachable(error: NoAddressError, progress: Progress) -> NetworkError:
+    for _, failure in error.attempts:
+        if failure.errno in (errno.EMFILE, errno.ENFILE):
+            return _system_error(failure, progress)
+    shown = error.attempts[:_MAX_LISTED_ADDRESSES]
+    reasons = ", ".join(f"{address}: {_reason(failure)}" for address, failure in shown)
+    return _network_error(
+        progress,
+        f"cannot connect to {progress.peer} ({reasons}): is the server up, and are host and port"
+        " in base_url right?",
+    )
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()
+
+
+def _tls_error(error: ssl.SSLError, progress: Progress) -> NetworkError:
+    peer = progress.peer
+    reason = getattr(error, "reason", None) or ""  # only OpenSSL's own errors have one
+    words = reason.replace("_", " ").lower() or "unknown reason"
+    match error:
+        case ssl.SSLEOFError():
+            return _network_error(
+                progress, f"{peer} closed the connection during the TLS handshake"
+            )
+        case ssl.SSLCertVerificationError():
+            message = _bad_certificate(error, peer)
+        case _ if reason in _NOT_TLS:
+            message = f"{peer} does not speak TLS there: use http:// in base_url, or another port"
+        case _ if reason in _NO_COMMON_VERSION:
+            message = f"no TLS version in common with {peer}: check tls.minimum_version"
+        case _ if reason in _CLIENT_CERTIFICATE_REFUSED:
+            # With TLS 1.3 this comes after the handshake, in place of an answer.
+            progress.phase = "tls"
+            message = (
+                f"{peer} wants a client certificate, or another one ({words}): set"
+                " tls.client_cert_file to one that it knows"
+            )
+        case _:
+            message = f"TLS with {peer} failed ({words})"
+    return _network_error(progress, message, retryable=False)
+
+
+#: What OpenSSL says, by version, about bytes that are no TLS record.
+_NOT_TLS: Final = frozenset(
+    {"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"}
+)
+_NO_COMMON_VERSION: Final = frozenset(
+    {"UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE"}
+)
+#: The alerts of RFC 8446 section 6.2 with which servers refuse a client's certificate.
+_CLIENT_CERTIFICATE_REFUSED: Final = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "SSLV3_ALERT_HANDSHAKE_FAILURE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV1_ALERT_UNKNOWN_CA",
+    }
+)
+
+# OpenSSL's x509_vfy.h; the ssl module does not name them.
+_EXPIRED: Final = 10
+_NOT_YET_VALID: Final = 9
+_UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
+_WRONG_NAME: Final = frozenset({62, 64})
+
+
+def _bad_certificate(error: ssl.SSLCertVerificationError, peer: str) -> str:
+    match error.verify_code:
+        case code if code == _EXPIRED:
+            return f"the certificate of {peer} has expired: its owner must renew it"
+        case code if code == _NOT_YET_VALID:
+            return f"the certificate of {peer} is not valid yet: check this machine's clock"
+        case code if code in _UNKNOWN_ISSUER:
+            return (
+                f"the certificate of {peer} was issued by an authority that is not trusted here:"
+                " set tls.ca_file to that authority's certificate if you trust it"
+            )
+        case code if code in _WRONG_NAME:
+            return f"the certificate of {peer} is for another host: check the host in base_url"
+        case _:
+            return f"the certificate of {peer} is not valid ({error.verify_message})"

@@ -1,0 +1,202 @@
+"""One request and its response in HTTP/1.1, without I/O.
+
+h11 writes the request and reads the response; `RequestCycle` gives it the shape of the core's own
+objects: feed it what one network read brought, then ask for what that completed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, final
+from urllib.parse import urlsplit
+
+import attrs
+import h11
+
+from tokenwire.errors import LocalProtocolError
+from tokenwire.request import HTTPRequest
+
+#: A server that sends more of them is not about to answer; real ones send one or two (RFC 9110
+#: section 15.2 knows three kinds).
+MAX_INTERIM_RESPONSES: Final = 16
+
+
+class PeerClosedError(Exception):
+    """The peer closed the connection before the response was complete."""
+
+
+@final
+@attrs.frozen
+class ResponseHead:
+    """A final response's status and header fields, names in lower case."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = attrs.field(repr=False)
+
+    @property
+    def successful(self) -> bool:
+        """Whether the body is the answer that was asked for, not the reason for a refusal."""
+        return 200 <= self.status < 300  # RFC 9110 section 15.3
+
+
+def _size_only(data: bytes) -> str:
+    return f"<{len(data)} bytes>"
+
+
+@final
+@attrs.frozen
+class BodyPart:
+    """What has come of the body since the last part.
+
+    Attributes:
+        data: The content without its framing; may be empty.
+        complete: The body ends here, whole by its own framing.
+    """
+
+    data: bytes = attrs.field(repr=_size_only)
+    complete: bool
+
+
+@final
+class RequestCycle:
+    """The framing of one request and its response.
+
+    Args:
+        request: What to send.
+        max_head_bytes: Most bytes to accept before the body, and as a chunk header or trailer.
+
+    Attributes:
+        request_data: The whole request as it goes over the wire.
+
+    Raises:
+        LocalProtocolError: If HTTP/1.1 cannot carry the request.
+    """
+
+    __slots__ = (
+        "_ended",
+        "_failure",
+        "_h11",
+        "_head",
+        "_interim_responses",
+        "_max_head_bytes",
+        "_received_bytes",
+        "request_data",
+    )
+
+    def __init__(self, request: HTTPRequest, *, max_head_bytes: int) -> None:
+        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head_bytes)
+        self._max_head_bytes = max_head_bytes
+        self._received_bytes = 0
+        self._head: ResponseHead | None = None
+        self._interim_responses = 0
+        self._ended = False
+        self._failure: PeerClosedError | h11.RemoteProtocolError | None = None
+        # A view shows neither key nor prompt to a traceback that prints local variables.
+        self.request_data = memoryview(self._serialize(request))
+
+    def _serialize(self, request: HTTPRequest) -> bytes:
+        head = self._serialize_head(request)
+        if head is None:
+            raise LocalProtocolError(
+                "a header of the request is not valid in HTTP/1.1: check the names and values in"
+                " `headers`, also for white space at their ends"
+            )
+        body = self._h11.send(h11.Data(data=request.body))
+        return b"".join((head, body, self._h11.send(h11.EndOfMessage())))
+
+    def _serialize_head(self, request: HTTPRequest) -> bytes | None:
+        url = urlsplit(request.url)
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        headers = list(request.headers)
+        if not any(name == "host" for name, _ in headers):
+            headers.insert(0, ("host", url.netloc))
+        try:
+            return self._h11.send(
+                h11.Request(method=request.method, target=target, headers=headers)
+            )
+        except h11.LocalProtocolError:
+            # Not to be shown or chained: it quotes the header, which may hold a key.
+            return None
+
+    def receive(self, data: bytes | bytearray) -> None:
+        """Take the bytes of one network read; none for the end of the connection."""
+        self._ended = not data
+        self._received_bytes += len(data)
+        self._h11.receive_data(bytes(data))
+
+    def head(self) -> ResponseHead | None:
+        """Return the final response's head, None while it is not complete.
+
+        Raises:
+            PeerClosedError: The connection ended before that.
+            h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
+        """
+        while self._head is None:
+            match self._next_event():
+                case h11.Response() as event:
+                    unread, _ = self._h11.trailing_data
+                    self._check_head_size(self._received_bytes - len(unread))
+                    self._head = ResponseHead(event.status_code, _as_text(event.headers))
+                case h11.InformationalResponse():
+                    self._count_interim_response()
+                case _:
+                    self._check_head_size(self._received_bytes)
+                    return None
+        return self._head
+
+    def _check_head_size(self, size: int) -> None:
+        # h11 checks only what is incomplete, which depends on how the bytes were cut into reads.
+        if size > self._max_head_bytes:
+            self._failure = h11.RemoteProtocolError("head too long", error_status_hint=431)
+            raise self._failure
+
+    def _count_interim_response(self) -> None:
+        self._interim_responses += 1
+        if self._interim_responses > MAX_INTERIM_RESPONSES:
+            self._failure = h11.RemoteProtocolError("too many interim (1xx) responses")
+
+    def next_part(self) -> BodyPart | None:
+        """Return all of the body that has come since the last call, None if nothing has.
+
+        Raises:
+            PeerClosedError: The connection ended before the body did.
+            h11.RemoteProtocolError: The framing is broken. What came before it is returned first,
+                however the bytes were cut into reads.
+        """
+        pieces: list[bytes | bytearray] = []
+        while True:
+            try:
+                event = self._next_event()
+            except (PeerClosedError, h11.RemoteProtocolError):
+                if not pieces:
+                    raise
+                break
+            match event:
+                case h11.Data():
+                    pieces.append(event.data)
+                case h11.EndOfMessage():
+                    return BodyPart(b"".join(pieces), complete=True)
+                case _:
+                    break
+        return BodyPart(b"".join(pieces), complete=False) if pieces else None
+
+    def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+        if self._failure is None:
+            try:
+                return self._h11.next_event()
+            except h11.RemoteProtocolError as error:
+                failure = error
+            premature = self._ended and self._within_response()
+            self._failure = PeerClosedError() if premature else failure
+        raise self._failure
+
+    def _within_response(self) -> bool:
+        """Whether what has come so far is a response, or the beginning of one."""
+        unread, _ = self._h11.trailing_data
+        return self._head is not None or b"HTTP/1.".startswith(unread[:7])
+
+
+def _as_text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
+    # Latin-1 never fails; field values are mostly ASCII, and opaque where they are not (RFC 9110
+    # section 5.5).
+    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)

@@ -1,0 +1,120 @@
+"""What the caller reads: one answer, token by token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Self, cast, final
+
+import attrs
+import trio
+
+from tokenwire.completion import Completion
+from tokenwire.errors import ProviderError
+from tokenwire.response import ResponseInfo
+from tokenwire.tokens import Token
+from tokenwire_trio.call import Call, Events
+from tokenwire_trio.conflict import ConflictDetector
+
+
+@final
+class HTTPTokenStream:
+    """One answer while it arrives, as an async iterator; see `tokenwire.provider.TokenStream`.
+
+    For one task at a time: a second one that asks for a token meanwhile gets
+    `trio.BusyResourceError`.
+
+    **Cancellation.** A cancelled call takes no token: what was not returned comes with the next
+    call. Asking for a token always checks for cancellation, but lets other tasks run only when it
+    has to read from the network. A read may bring hundreds of tokens, and a trip through the
+    scheduler for each would cost more than all the rest; a program that does much work for each
+    token may call `trio.lowlevel.checkpoint` itself.
+    """
+
+    __slots__ = ("_call", "_closed", "_failure", "_next", "_one_reader", "_tokens")
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._tokens: Sequence[Token] = ()
+        self._next = 0  # index of the next token to return
+        self._failure: ProviderError | None = None
+        self._one_reader = ConflictDetector("another task is reading this stream")
+        self._closed = False
+
+    async def start(self) -> None:
+        """Send the request and wait for the response head; called once, by whoever made this.
+
+        Raises:
+            ProviderError: There is no answer to stream from.
+        """
+        self._take(await self._call.start())
+        if self._failure is not None:
+            raise self._failure
+
+    def __aiter__(self) -> Self:
+        """Return the stream itself."""
+        return self
+
+    async def __anext__(self) -> Token:
+        """Return the next token.
+
+        Raises:
+            ProviderError: The answer failed. Later calls raise it again.
+            StopAsyncIteration: After the `End` token.
+            trio.ClosedResourceError: The stream is closed, or was closed meanwhile.
+            trio.BusyResourceError: Another task is waiting for a token.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._closed:
+            raise trio.ClosedResourceError("the stream is closed: it ends with its `async with`")
+        while self._next == len(self._tokens):
+            await self._receive()
+        # Nothing from here on can fail or be cancelled: a token is returned or still there.
+        token = self._tokens[self._next]
+        self._next += 1
+        return token
+
+    async def _receive(self) -> None:
+        if self._failure is not None:
+            raise self._failure.with_traceback(None)
+        if self._call.finished:
+            raise StopAsyncIteration
+        with self._one_reader:
+            self._take(await self._call.receive())
+            await self._call.settle()
+
+    def _take(self, events: Events) -> None:
+        last = events[-1] if events else None
+        if isinstance(last, ProviderError):
+            self._failure = last
+            del events[-1]
+        # Only the last event can be an error.
+        self._tokens = cast("list[Token]", events)
+        self._next = 0
+
+    async def aclose(self) -> None:
+        """Close the stream and its connection now, even when cancelled.
+
+        May be called again, and from any task: a call that waits for a token then raises
+        `trio.ClosedResourceError`.
+        """
+        self._closed = True
+        await self._call.aclose()
+
+    @property
+    def response(self) -> ResponseInfo:
+        """Status, request id, rate limits and timings, as far as they are known."""
+        return attrs.evolve(self._call.exchange.response, timings=self._call.clock.timings)
+
+    def partial(self) -> Completion:
+        """Return all that has arrived, also after a failure and what was not asked for yet."""
+        return self._call.exchange.partial()
+
+    async def collect(self) -> Completion:
+        """Read to the end and return the whole answer, tokens read before included.
+
+        Raises:
+            ProviderError: The answer failed; `partial` has what had come.
+        """
+        async for _ in self:
+            pass
+        return self.partial()

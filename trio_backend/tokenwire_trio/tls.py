@@ -1,0 +1,91 @@
+"""The TLS context of a provider, made from its settings."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Final
+
+from tokenwire.config import ConfigError
+from tokenwire.endpoint import TLSSettings
+
+_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+
+
+def build_context(settings: TLSSettings) -> ssl.SSLContext:
+    """Make a context that checks certificates and host names.
+
+    Reading the system's trust store takes some ten milliseconds, so make one per provider.
+
+    Raises:
+        ConfigError: If a file is missing or does not hold what it should; names the setting and
+            the path.
+    """
+    if settings.ssl_context is not None:
+        return _ready_context(settings.ssl_context)
+    _check_paths(settings)
+    context = _trusting_context(settings)
+    context.minimum_version = _VERSIONS[settings.minimum_version]
+    context.set_alpn_protocols(["http/1.1"])
+    if settings.client_cert_file:
+        _load_client_certificate(context, settings)
+    return context
+
+
+def _ready_context(context: object) -> ssl.SSLContext:
+    if not isinstance(context, ssl.SSLContext):
+        raise ConfigError(
+            f"tls.ssl_context must be an ssl.SSLContext, not {type(context).__name__}"
+        )
+    return context
+
+
+def _check_paths(settings: TLSSettings) -> None:
+    # OpenSSL itself ignores a missing directory, and its errors name no path.
+    for name in ("ca_file", "client_cert_file", "client_key_file"):
+        path: str | None = getattr(settings, name)
+        if path and not Path(path).is_file():
+            raise ConfigError(f"tls.{name}: there is no file {path!r}")
+    if settings.ca_dir and not Path(settings.ca_dir).is_dir():
+        raise ConfigError(f"tls.ca_dir: there is no directory {settings.ca_dir!r}")
+
+
+def _trusting_context(settings: TLSSettings) -> ssl.SSLContext:
+    context = (
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if settings.replace_system_cas
+        else ssl.create_default_context()
+    )
+    if not (settings.ca_file or settings.ca_dir):
+        return context
+    try:
+        context.load_verify_locations(settings.ca_file, settings.ca_dir)
+    except OSError as error:  # ssl.SSLError is one
+        reason = _reason(error)
+    else:
+        return context
+    raise ConfigError(
+        f"tls.ca_file: {settings.ca_file!r} holds no readable certificate in PEM form ({reason})"
+    )
+
+
+def _load_client_certificate(context: ssl.SSLContext, settings: TLSSettings) -> None:
+    certificate, key = settings.client_cert_file or "", settings.client_key_file
+    try:
+        # Without a password OpenSSL would ask for one on the terminal, and wait.
+        context.load_cert_chain(certificate, key, password="")
+    except OSError as error:
+        reason = _reason(error)
+    else:
+        return
+    raise ConfigError(
+        f"tls.client_cert_file: {certificate!r} with the key in {key or certificate!r} cannot be"
+        f" used ({reason}): they must be PEM files, belong together, and the key must not be"
+        " encrypted (decrypt it, or pass an ssl_context of your own)"
+    )
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "no PEM data").replace("_", " ").lower()
+    return (error.strerror or type(error).__name__).lower()
