@@ -70,7 +70,7 @@ def outcome_of(
     pieces: Iterable[bytes] | None = None,
     limits: Limits | None = None,
 ) -> Outcome:
-    """Drive a new exchange of a wire format through a response, in one read unless told otherwise."""
+    """Drive a new exchange of a wire format through a response; in one read by default."""
     limits = limits or Limits()
     endpoint = Endpoint(base_url="https://host.example", credential=Secret(KEY), limits=limits)
     exchange = Exchange(wire_by_kind(kind), endpoint)

@@ -14,6 +14,7 @@ under trio.
 
 from tokenwire.completion import Choice, Completion, CompletionBuilder
 from tokenwire.config import Config, ConfigError, ProviderSection
+from tokenwire.connection_settings import PoolSettings, ProxySettings
 from tokenwire.endpoint import AuthStyle, Deadlines, Endpoint, Limits, TLSSettings
 from tokenwire.errors import (
     AnyProviderError,
@@ -90,10 +91,12 @@ __all__ = [
     "NetworkError",
     "OtherError",
     "Part",
+    "PoolSettings",
     "Provider",
     "ProviderConfig",
     "ProviderError",
     "ProviderSection",
+    "ProxySettings",
     "RateLimit",
     "RateLimitError",
     "Reasoning",

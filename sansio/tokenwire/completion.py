@@ -21,10 +21,6 @@ from tokenwire.tokens import (
     Usage,
 )
 
-#: How many text pieces are kept apart before they are joined: a short str costs some fifty bytes
-#: more than its characters.
-_JOIN_EVERY: Final = 512
-
 #: What things are taken to cost in memory besides their text, in bytes, on the safe side.
 _BLOCK_OVERHEAD: Final = 1024
 _LOGPROB_OVERHEAD: Final = 256
@@ -134,22 +130,22 @@ class Completion:
 
 
 class _Pieces:
-    """A text that grows by pieces in linear time and little memory."""
+    """A text that grows by pieces, in linear time.
 
-    __slots__ = ("_joined", "_pieces")
+    It is kept as UTF-8: a short str costs some fifty bytes more than its characters, and one
+    character outside of the first 65,536 makes a str four times as large.
+    """
+
+    __slots__ = ("_utf8",)
 
     def __init__(self) -> None:
-        self._joined: list[str] = []
-        self._pieces: list[str] = []
+        self._utf8 = bytearray()
 
     def add(self, piece: str) -> None:
-        self._pieces.append(piece)
-        if len(self._pieces) >= _JOIN_EVERY:
-            self._joined.append("".join(self._pieces))
-            self._pieces.clear()
+        self._utf8 += piece.encode("utf-8", "surrogatepass")  # a caller's own tokens may be torn
 
     def text(self) -> str:
-        return "".join((*self._joined, *self._pieces))
+        return self._utf8.decode("utf-8", "surrogatepass")
 
 
 class _TextBlock(_Pieces):
@@ -201,23 +197,34 @@ class _GrowingChoice:
         self.refusal = _Pieces()
         self.logprobs: list[TokenLogprob] = []
 
+    def begins_block(self, token: Token) -> bool:
+        last = self.blocks[-1] if self.blocks else None
+        match token:
+            case TextDelta():
+                return bool(token.text) and not isinstance(last, _TextBlock)
+            case ReasoningDelta():
+                # A signature closes its block: what follows is signed on its own.
+                return not isinstance(last, _ReasoningBlock) or last.signature is not None
+            case ToolCallDelta():
+                return token.index not in self.calls
+            case RefusalDelta() | End():
+                return False
+            case _:
+                assert_never(token)
+
     def add_text(self, token: TextDelta) -> None:
+        if self.begins_block(token):
+            self.blocks.append(_TextBlock())
+        if token.text:
+            self.blocks[-1].add(token.text)
         if token.logprobs:
             self.logprobs += token.logprobs
-        if not token.text:
-            return
-        last = self.blocks[-1] if self.blocks else None
-        if not isinstance(last, _TextBlock):
-            last = _TextBlock()
-            self.blocks.append(last)
-        last.add(token.text)
 
     def add_reasoning(self, token: ReasoningDelta) -> None:
-        last = self.blocks[-1] if self.blocks else None
-        # A signature closes its block: what follows is signed on its own.
-        if not isinstance(last, _ReasoningBlock) or last.signature is not None:
-            last = _ReasoningBlock()
-            self.blocks.append(last)
+        if self.begins_block(token):
+            self.blocks.append(_ReasoningBlock())
+        last = self.blocks[-1]
+        assert isinstance(last, _ReasoningBlock)
         last.add(token.text)
         last.signature = token.signature
 
@@ -246,7 +253,7 @@ def _size(text: str | None) -> int:
     return 0 if text is None else len(text) if text.isascii() else 4 * len(text)
 
 
-def _sizes(token: TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta) -> int:
+def _sizes(token: Token) -> int:
     match token:
         case TextDelta(text, _, logprobs):
             entries = sum(1 + len(entry.top) for entry in logprobs or ())
@@ -258,6 +265,8 @@ def _sizes(token: TextDelta | ReasoningDelta | RefusalDelta | ToolCallDelta) -> 
         case ToolCallDelta():
             texts = (token.id, token.name, token.arguments, token.signature)
             return sum(_size(text) for text in texts)
+        case End():
+            return 0
         case _:
             assert_never(token)
 
@@ -286,9 +295,11 @@ class CompletionBuilder:
         if self._extend_text(tokens):
             return len(tokens)
         for taken, token in enumerate(tokens):
-            self._add(token)
-            if self._max_bytes is not None and self._bytes > self._max_bytes:
+            size = self._bytes + self._cost(token)
+            if self._max_bytes is not None and size > self._max_bytes:
                 return taken
+            self._bytes = size
+            self._add(token)
         return len(tokens)
 
     def _extend_text(self, tokens: Sequence[Token]) -> bool:
@@ -318,8 +329,6 @@ class CompletionBuilder:
                 self._choice(index)
             return
         choice = self._choice(token.choice)
-        blocks = len(choice.blocks)
-        self._bytes += _sizes(token)
         match token:
             case TextDelta():
                 choice.add_text(token)
@@ -331,7 +340,10 @@ class CompletionBuilder:
                 choice.add_tool_call(token)
             case _:
                 assert_never(token)
-        self._bytes += (len(choice.blocks) - blocks) * _BLOCK_OVERHEAD
+
+    def _cost(self, token: Token) -> int:
+        choice = self._choices.get(token.choice) or _GrowingChoice()
+        return _sizes(token) + choice.begins_block(token) * _BLOCK_OVERHEAD
 
     def _choice(self, index: int) -> _GrowingChoice:
         choice = self._choices.get(index)

@@ -29,7 +29,7 @@ import attrs
 import msgspec
 
 from tokenwire import _validation as check
-from tokenwire.connection_settings import PoolSettings, ProxySettings
+from tokenwire.connection_settings import FROM_ENVIRONMENT, PoolSettings, ProxySettings
 from tokenwire.endpoint import Deadlines, Endpoint, Limits, TLSSettings
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
@@ -38,6 +38,14 @@ _T = TypeVar("_T")
 
 #: Ends the name of the field that an error begins with.
 _FIELD: Final = re.compile(r"(?=\W)")
+
+#: The tables below the endpoint's own.
+_SETTINGS: Final[Mapping[str, type[attrs.AttrsInstance]]] = {
+    "deadlines": Deadlines,
+    "limits": Limits,
+    "tls": TLSSettings,
+    "pool": PoolSettings,
+}
 
 #: Prefix of the environment variables that `Config.from_env` reads.
 ENV_PREFIX: Final = "TOKENWIRE_PROVIDER_"
@@ -112,8 +120,10 @@ class Config:
 
         ``KIND``, ``BASE_URL``, ``CREDENTIAL`` (or ``CREDENTIAL_ENV``) and every other field of
         `Endpoint` and `ProviderConfig` under its own name in upper case; the fields of `Deadlines`,
-        `Limits` and `TLSSettings` after ``DEADLINES_``, ``LIMITS_`` and ``TLS_``. Fields that are
-        no strings are read as JSON. An empty variable counts as unset.
+        `Limits`, `TLSSettings` and `PoolSettings` after ``DEADLINES_``, ``LIMITS_``, ``TLS_`` and
+        ``POOL_``. ``PROXY`` is a URL or ``env``, ``PROXY_USERNAME`` and ``PROXY_PASSWORD`` (or
+        ``PROXY_PASSWORD_ENV``) belong to it. Fields that are no strings are read as JSON. An empty
+        variable counts as unset.
 
         Args:
             environ: The variables, normally ``os.environ``.
@@ -160,19 +170,28 @@ def _check_kind(provider: _Table, kind: object, endpoint_table: _Table, endpoint
 
 def _load_endpoint(table: _Table, environ: Mapping[str, str]) -> Endpoint:
     given: dict[str, Any] = {
-        name: table.table(name).build(kind)
-        for name, kind in (("deadlines", Deadlines), ("limits", Limits), ("tls", TLSSettings))
+        name: table.table(name).build(kind) for name, kind in _SETTINGS.items()
     }
-    variable = table.take("credential_env")
-    if variable is not None:
-        given["credential"] = _credential_from_env(table, variable, environ)
+    given |= _secret_from_env(table, "credential", environ)
+    if isinstance(table.values.get("proxy"), Mapping):
+        given["proxy"] = _load_proxy(table.table("proxy"), environ)
     return table.build(Endpoint, **given)
 
 
-def _credential_from_env(table: _Table, variable: object, environ: Mapping[str, str]) -> Secret:
-    where = table.path("credential_env")
-    if "credential" in table.values:
-        raise ConfigError(f"{where}: give credential or credential_env, not both")
+def _load_proxy(table: _Table, environ: Mapping[str, str]) -> ProxySettings | str:
+    if table.values == {"url": FROM_ENVIRONMENT}:
+        return FROM_ENVIRONMENT
+    return table.build(ProxySettings, **_secret_from_env(table, "password", environ))
+
+
+def _secret_from_env(table: _Table, key: str, environ: Mapping[str, str]) -> dict[str, Secret]:
+    """Return the secret whose variable the table names under ``KEY_env``, if it names one."""
+    variable = table.take(f"{key}_env")
+    if variable is None:
+        return {}
+    where = table.path(f"{key}_env")
+    if key in table.values:
+        raise ConfigError(f"{where}: give {key} or {key}_env, not both")
     if not isinstance(variable, str):
         raise ConfigError(f"{where} must be the name of an environment variable")
     value = environ.get(variable)
@@ -180,7 +199,7 @@ def _credential_from_env(table: _Table, variable: object, environ: Mapping[str, 
         # Not shown: people write the key itself here.
         raise ConfigError(f"{where}: the environment variable that it names is not set")
     try:
-        return Secret(value)
+        return {key: Secret(value)}
     except ValueError as error:
         raise ConfigError(f"{where}: {variable}: {error}") from None
 
@@ -283,15 +302,17 @@ def _env_places() -> dict[str, tuple[str, ...]]:
     tables: tuple[tuple[type[attrs.AttrsInstance], str, tuple[str, ...]], ...] = (
         (ProviderConfig, "", ("provider", "defaults")),
         (Endpoint, "", endpoint),
-        (Deadlines, "DEADLINES_", (*endpoint, "deadlines")),
-        (Limits, "LIMITS_", (*endpoint, "limits")),
-        (TLSSettings, "TLS_", (*endpoint, "tls")),
+        (ProxySettings, "PROXY_", (*endpoint, "proxy")),
+        *((kind, f"{name.upper()}_", (*endpoint, name)) for name, kind in _SETTINGS.items()),
     )
     for kind, prefix, path in tables:
         for name in _fields(kind):
             places[prefix + name.upper()] = (*path, name)
-    for table in ("DEADLINES", "LIMITS", "TLS"):  # their fields have variables of their own
-        del places[table]
+    for table in _SETTINGS:  # their fields have variables of their own
+        del places[table.upper()]
+    # One variable for the URL, whether more belongs to it or not.
+    places["PROXY"] = places.pop("PROXY_URL")
+    places["PROXY_PASSWORD_ENV"] = (*endpoint, "proxy", "password_env")
     return places
 
 
@@ -299,6 +320,7 @@ def _env_places() -> dict[str, tuple[str, ...]]:
 _TEXT_FIELDS: Final = frozenset(
     {"kind", "base_url", "credential", "credential_env", "auth", "name", "model", "ca_file"}
     | {"ca_dir", "client_cert_file", "client_key_file", "minimum_version", "tool_choice"}
+    | {"url", "username", "password", "password_env", "unix_socket"}
 )
 
 

@@ -85,8 +85,9 @@ class ProxySettings:
 
     Attributes:
         url: Scheme, host and port. ``http`` and ``https`` (TLS to the proxy itself) are for HTTP
-            proxies, ``socks5`` and ``socks5h`` for SOCKS (with the extra ``tokenwire[socks]``): with
-            ``socks5h`` the proxy looks up the server's name, with ``socks5`` this machine does.
+            proxies, ``socks5`` and ``socks5h`` for SOCKS, which takes the extra
+            ``tokenwire[socks]``: with ``socks5h`` the proxy looks up the server's name, with
+            ``socks5`` this machine does.
         username: Whom to log in as, where the proxy wants that.
         password: The password that goes with it.
     """

@@ -15,12 +15,7 @@ from attrs import field
 
 from tokenwire import _validation as check
 from tokenwire._urls import split_url
-from tokenwire.connection_settings import (
-    FROM_ENVIRONMENT,
-    PoolSettings,
-    ProxySettings,
-    to_proxy,
-)
+from tokenwire.connection_settings import PoolSettings, ProxySettings, to_proxy
 from tokenwire.loopback import is_loopback
 from tokenwire.secret import KEY_PART_LENGTH, CredentialSource, Scrubber, Secret
 
@@ -94,6 +89,8 @@ class Limits:
             need for it.
         json_depth: Nesting of JSON that has to be walked. Answers nest about ten deep, and half of
             Python's own bound on recursion is the most.
+        json_values: Values in one JSON text: decoded, each takes up to a hundred bytes, however
+            short it was. Only log probabilities come in thousands.
         tool_calls: Tool calls of one choice.
         choices: Alternative answers in one stream.
     """
@@ -106,6 +103,7 @@ class Limits:
     silent_bytes: int = _bound(16 * MiB)
     answer_bytes: int = _bound(64 * MiB)
     json_depth: int = _bound(128, at_most=500)
+    json_values: int = _bound(100_000)
     tool_calls: int = _bound(1024)
     choices: int = _bound(128)
 
@@ -268,8 +266,8 @@ class Endpoint:
         limits: How much a peer may send.
         tls: How certificates are checked.
         pool: How many connections are opened and kept.
-        proxy: What to connect through: `ProxySettings`, or just the proxy's URL; ``"env"`` leaves it
-            to the environment's variables (see `proxy_from_environ`), None to nobody.
+        proxy: What to connect through: `ProxySettings`, or just the proxy's URL; ``"env"`` leaves
+            it to the environment's variables (see `proxy_from_environ`). None is no proxy.
         unix_socket: Path of a Unix socket to connect to, in place of the URL's host and port.
         allow_plaintext: Send secrets over ``http://`` to other machines too, for everybody in
             between to read. Without it that takes a host that is this machine (see `is_loopback`)
@@ -322,7 +320,7 @@ class Endpoint:
     proxy: ProxySettings | str | None = field(
         default=None,
         converter=to_proxy,
-        validator=check.instance_of(ProxySettings | str, "ProxySettings, a URL or \"env\""),
+        validator=check.instance_of(ProxySettings | str, 'ProxySettings, a URL or "env"'),
     )
     unix_socket: str | None = field(default=None, validator=check.text)
     allow_plaintext: bool = field(default=False, validator=check.boolean)
@@ -338,16 +336,16 @@ class Endpoint:
             raise ValueError("unix_socket leads to this machine: take the proxy out")
         if self._would_expose_secrets() and not self.allow_plaintext:
             raise ValueError(
-                "allow_plaintext is not set, so no credential is sent over http:// to another"
-                " machine: write https:// in base_url, or set allow_plaintext if you trust"
-                " everybody on the way"
+                "allow_plaintext is not set, so no credential, nor a header or query parameter"
+                " named like one, is sent over http:// to another machine: write https:// in"
+                " base_url, or set allow_plaintext if you trust everybody on the way"
             )
 
     def _would_expose_secrets(self) -> bool:
         """Whether a secret would cross a network unencrypted."""
         if self.base_url.startswith("https:") or self.unix_socket:
             return False
-        if not (self.credential or self._secrets()):
+        if self.credential is None and not self._secrets():
             return False
         # Where the environment names the proxy, it names none for this machine.
         hosts = [self.proxy.host] if isinstance(self.proxy, ProxySettings) else []

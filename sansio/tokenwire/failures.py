@@ -21,8 +21,11 @@ _KINDS: Final[dict[int, OtherKind]] = {
 }
 _RETRYABLE: Final = frozenset({"timeout", "conflict", "overloaded", "server"})
 
-_TITLE: Final = re.compile(r"<title>(.*?)</title>", re.IGNORECASE | re.DOTALL)
-_MARKUP: Final = re.compile(r"<(script|style).*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+# Both take linear time, also where nothing that is opened is ever closed.
+_TITLE: Final = re.compile(r"<title>([^<]*+)<", re.IGNORECASE)
+_MARKUP: Final = re.compile(
+    r"<script.*?(?:</script>|\Z)|<style.*?(?:</style>|\Z)|<[^<>]*+>", re.IGNORECASE | re.DOTALL
+)
 
 
 def other_error(kind: OtherKind, message: str, status: int | None, code: str | None) -> OtherError:

@@ -13,8 +13,14 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
+# Possessive, so that a long string costs neither time nor memory.
+_STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
+
 #: Strings, and the brackets outside of them.
-_STRUCTURE: Final = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+_STRUCTURE: Final = re.compile(_STRING + r"|[\[{]|[\]}]", re.DOTALL)
+
+#: Strings, and what stands before every value but the first.
+_VALUES: Final = re.compile((_STRING + r"|[\[{,]").encode(), re.DOTALL)
 
 #: Longest integer taken exactly: far beyond any count or id, and short of the length at which
 #: Python refuses to convert.
@@ -73,6 +79,19 @@ def _depth(text: str) -> int:
         elif mark in "]}":
             depth -= 1
     return deepest
+
+
+def holds_more_values(data: bytes, max_values: int) -> bool:
+    """Whether a JSON text holds more values than that, each of which would cost an object.
+
+    Time is next to none for texts that are short or nearly all strings.
+    """
+    if len(data) <= max_values:
+        return False
+    if data.count(b",") + data.count(b"[") + data.count(b"{") <= max_values:
+        return False
+    marks = (match for match in _VALUES.finditer(data) if match[0][:1] != b'"')
+    return any(count > max_values for count, _ in enumerate(marks, 1))
 
 
 def nests_deeper(value: object, max_depth: int) -> bool:

@@ -413,7 +413,7 @@ def test_keys_that_are_no_strings_are_refused() -> None:
     mapping: dict[str, Any] = {
         "provider": {"kind": "openai-chat", "endpoint": {"base_url": URL, 5: "x"}}
     }
-    with pytest.raises(ConfigError, match=r"^provider\.endpoint: unknown key 5 \(known: auth, "):
+    with pytest.raises(ConfigError, match=r"^provider\.endpoint: unknown key 5 \(known: allow_plaintext, "):
         Config.from_mapping(mapping)
 
 

@@ -357,6 +357,7 @@ def test_the_limits_are_those_of_the_documentation() -> None:
         "silent_bytes": 16 * 1024 * 1024,
         "answer_bytes": 64 * 1024 * 1024,
         "json_depth": 128,
+        "json_values": 100_000,
         "tool_calls": 1024,
         "choices": 128,
     }

@@ -52,10 +52,10 @@ def _body(request: HTTPRequest) -> dict[str, Any]:
 @few_examples
 @given(conversations, configs)
 def test_a_setting_is_sent_where_it_is_set(messages: list[Message], config: ProviderConfig) -> None:
-    """Unset means not sent, and zero, false and empty are settings."""
+    """Unset means not sent; zero and false are settings, no tools at all are none."""
     body = _body(_request(messages, config))
     for name, member in _MEMBERS.items():
-        assert (member in body) == (getattr(config, name) is not None)
+        assert (member in body) == (getattr(config, name) not in (None, ()))
     assert body["stream"] is True
 
 

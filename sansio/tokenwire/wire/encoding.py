@@ -29,7 +29,7 @@ def require_messages(messages: Sequence[Message]) -> None:
 def cannot_carry(position: int, message: Message, part: Part) -> LocalProtocolError:
     """Return the error for a part that has no place in a message of its role."""
     return LocalProtocolError(
-        f"messages[{position}]: a {message.role} message of this API cannot carry"
+        f"messages[{position}]: this API's {message.role} messages cannot carry"
         f" {type(part).__name__}"
     )
 
@@ -113,7 +113,7 @@ def json_or_none(text: str) -> object:
     """Decode a JSON text, None if it is none."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # ValueError also for half characters
         return None
 
 

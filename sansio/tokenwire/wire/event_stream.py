@@ -15,7 +15,13 @@ from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
 from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder
 from tokenwire.tokens import End, Token
 from tokenwire.wire.body_form import BodyForm, BodyStart
-from tokenwire.wire.malformed import empty_error, limit_error, no_answer_error, truncated_error
+from tokenwire.wire.malformed import (
+    empty_error,
+    limit_error,
+    no_answer_error,
+    refuse_many_values,
+    truncated_error,
+)
 from tokenwire.wire.silence import Silence
 
 #: How an event stream begins that has no data: a comment, or another field than that.
@@ -89,16 +95,17 @@ class EventStreamAnswer:
         """Take a clean end. See `Answer.receive_eof`."""
         match self._start.form:
             case BodyForm.JSON:
-                self._reader.receive_document(self._start.take(), tokens)
+                document = self._start.take()
+                refuse_many_values(document, self._limits)
+                self._reader.receive_document(document, tokens)
             case BodyForm.MARKUP:
                 raise _no_answer(self._start.take())
             case BodyForm.UNKNOWN:
                 raise empty_error("the response body is empty")
             case BodyForm.TEXT:
                 last = self._decoder.receive_eof()
-                self._saw_event = self._saw_event or last is not None
-                if last is not None and self._reader.is_whole(last):
-                    self._reader.receive_event(last, tokens)
+                if last is not None:
+                    self._receive_last_event(last, tokens)
                 if not _has_ended(tokens):
                     self._end_events(tokens)
 
@@ -114,6 +121,8 @@ class EventStreamAnswer:
         for event in events:
             if type(event) is LimitExceeded:
                 raise limit_error(event.limit, event.bound)
+            if len(event.data) > self._limits.json_values:
+                refuse_many_values(event.data, self._limits)
             before = len(tokens)
             self._reader.receive_event(event, tokens)
             if len(tokens) == before:
@@ -122,6 +131,13 @@ class EventStreamAnswer:
                 return
             else:
                 self._silence.bytes = 0
+
+    def _receive_last_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
+        """Take an event that no blank line ended: it counts if it is whole."""
+        self._saw_event = True
+        refuse_many_values(event.data, self._limits)
+        if self._reader.is_whole(event):
+            self._reader.receive_event(event, tokens)
 
     def _end_events(self, tokens: list[Token]) -> None:
         if self._reader.complete:

@@ -51,6 +51,16 @@ def schema_error(message: str, data: bytes) -> MalformedResponseError:
     return MalformedResponseError(reason="schema", message=message, excerpt=excerpt_of(data))
 
 
+def refuse_many_values(data: bytes, limits: Limits) -> None:
+    """Refuse a JSON text that would take up many times its own size once it is decoded.
+
+    Raises:
+        MalformedResponseError: If ``json_values`` is exceeded.
+    """
+    if lenient.holds_more_values(data, limits.json_values):
+        raise limit_error("json_values", limits.json_values)
+
+
 def decode_json(data: bytes, limits: Limits) -> object:
     """Decode a JSON text tolerantly.
 

@@ -19,6 +19,7 @@ from tokenwire.wire.malformed import (
     is_json,
     limit_error,
     no_answer_error,
+    refuse_many_values,
     truncated_error,
 )
 from tokenwire.wire.silence import Silence
@@ -96,6 +97,7 @@ class NDJSONAnswer:
             raise _no_ndjson(self._start.take())
 
     def _receive_line(self, line: bytes, tokens: list[Token]) -> None:
+        refuse_many_values(line, self._limits)
         before = len(tokens)
         self._reader.receive_line(line, tokens)
         if len(tokens) == before:
@@ -103,10 +105,16 @@ class NDJSONAnswer:
         else:
             self._silence.bytes = 0
 
+    def _receive_last_line(self, line: bytes, tokens: list[Token]) -> None:
+        """Take a line that no LF ended: it counts if it is whole."""
+        refuse_many_values(line, self._limits)
+        if is_json(line, self._limits):
+            self._reader.receive_line(line, tokens)
+
     def _end_lines(self, tokens: list[Token]) -> None:
         last = self._decoder.receive_eof()
-        if last is not None and is_json(last, self._limits):
-            self._reader.receive_line(last, tokens)
+        if last is not None:
+            self._receive_last_line(last, tokens)
         if tokens and type(tokens[-1]) is End:
             return
         if not self._reader.complete:

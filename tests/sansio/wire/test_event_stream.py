@@ -192,9 +192,9 @@ def test_complete_is_what_the_reader_says() -> None:
     """From the terminal marker on the body may stop anywhere."""
     answer = EventStreamAnswer(Reader(), Limits())
     tokens: list[Token] = []
-    assert not answer.complete
+    before = answer.complete
     answer.receive_data(b"data: a\n\ndata: finish\n\n", tokens)
-    assert answer.complete
+    assert (before, answer.complete) == (False, True)
     answer.receive_cut(tokens)
     assert tokens == [TextDelta("message:a"), End("stop")]
 

@@ -52,7 +52,8 @@ class Ollama:
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Refuse every quirk."""
-        check.refuse_unknown("quirks", quirks, self.quirks)
+        for name in quirks:
+            raise ValueError(f"unknown quirk {name!r:.100}: the wire format ollama has none")
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]

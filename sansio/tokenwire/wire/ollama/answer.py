@@ -162,9 +162,9 @@ def _token(kind: _TextKind, text: str) -> Token:
 
 
 def _call_id(created_at: str, number: int) -> str:
-    """Make an id for a call that has none, another one in each answer of a conversation."""
+    """Make an id for a call that has none, unlike those of other answers."""
     time = _NO_DIGITS.sub("", created_at)[:_TIME_DIGITS]
-    return f"call_{time}_{number}" if time else f"call_{number}"
+    return f"call_{number}_{time}" if time else f"call_{number}"
 
 
 def _logprobs(entries: list[Logprob] | None) -> tuple[TokenLogprob, ...] | None:

@@ -62,6 +62,9 @@ _FINISH_REASONS: Final[dict[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 
+#: Longest piece of a finish reason that is kept: every choice has one until the end.
+_MAX_FINISH_LENGTH: Final = 256
+
 _TextKind = Literal["text", "reasoning", "refusal", "arguments"]
 
 
@@ -213,7 +216,7 @@ class ChatReader:
         if choice.usage is not None:
             self._receive_usage(choice.usage)
         if choice.finish_reason:
-            state.finish = choice.finish_reason
+            state.finish = choice.finish_reason[:_MAX_FINISH_LENGTH]
             self._ended_in_error = self._ended_in_error or choice.finish_reason == "error"
 
     def _begin_choice(self, index: int) -> _ChoiceState:
@@ -232,11 +235,12 @@ class ChatReader:
     def _receive_reasoning(
         self, delta: Delta, index: int, state: _ChoiceState, tokens: list[Token]
     ) -> None:
-        details = delta.reasoning_details or []
-        self._refuse_deep(details)
-        detailed = state.details.add(details)
-        if state.details.size > self._limits.answer_bytes:
-            raise limit_error("answer_bytes", self._limits.answer_bytes)
+        detailed = ""
+        if delta.reasoning_details:
+            self._refuse_deep(delta.reasoning_details)
+            detailed = state.details.add(delta.reasoning_details)
+            if sum(c.details.size for c in self._choices.values()) > self._limits.answer_bytes:
+                raise limit_error("answer_bytes", self._limits.answer_bytes)
         text = delta.reasoning_content or delta.reasoning or detailed
         if text:
             self._receive_piece("reasoning", index, text, tokens)

@@ -18,7 +18,8 @@ _TEXTS: Final = ("text", "summary", "data", "signature")
 #: Members that cannot be had again: a detail without one is plain text, and need not go back.
 _PROOFS: Final = ("signature", "data")
 
-#: What a piece is taken to cost in memory besides its text.
+#: What a detail, and each piece of one, is taken to cost in memory besides its text.
+_DETAIL_OVERHEAD: Final = 1024
 _PIECE_OVERHEAD: Final = 256
 
 
@@ -56,7 +57,10 @@ class ReasoningDetails:
         for item in details:
             piece = lenient.as_object(item)
             key = (str(piece.get("index")), str(piece.get("type")))
-            self._details.setdefault(key, _Detail()).add(piece)
+            if key not in self._details:
+                self._details[key] = _Detail()
+                self.size += _DETAIL_OVERHEAD
+            self._details[key].add(piece)
             self.size += len(lenient.compact(piece)) + _PIECE_OVERHEAD
             shown = piece.get("text") or piece.get("summary")
             text += shown if isinstance(shown, str) else ""

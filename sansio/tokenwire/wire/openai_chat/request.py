@@ -57,7 +57,8 @@ def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
         "top_p": config.top_p,
         "stop": config.stop,
         "seed": config.seed,
-        "tools": [_tool(tool) for tool in config.tools] if config.tools is not None else None,
+        # The API refuses an empty list.
+        "tools": [_tool(tool) for tool in config.tools] if config.tools else None,
         "tool_choice": _tool_choice(config),
         "response_format": _response_format(config),
         "reasoning_effort": _reasoning_effort(config),

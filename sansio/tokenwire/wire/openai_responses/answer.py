@@ -48,7 +48,7 @@ from tokenwire.wire.openai_responses.events import (
     tolerant_text_event,
 )
 from tokenwire.wire.openai_responses.failures import event_failure
-from tokenwire.wire.openai_responses.items import Item, Items
+from tokenwire.wire.openai_responses.items import TYPES, Item, Items
 from tokenwire.wire.openai_responses.reasoning import pack_item, texts
 
 _DONE: Final = b"[DONE]"
@@ -204,7 +204,7 @@ class ResponsesReader:
         return item
 
     def _announce(self, item: Item, value: Mapping[str, Any], tokens: list[Token]) -> None:
-        item.type = lenient.as_text(value.get("type"))
+        item.type = _item_type(value)
         name = lenient.as_text(value.get("name"))
         if item.type == "function_call" and name and not item.is_named:
             item.is_named = True
@@ -227,7 +227,7 @@ class ResponsesReader:
                 if (signature := pack_item(value)) is not None:
                     tokens.append(ReasoningDelta("", signature=signature))
             case _:
-                pass  # tools that run on the server
+                pass  # of no interest
 
     def _show_unseen(
         self, kind: TextKind, item: Item, whole: Iterable[str], tokens: list[Token]
@@ -258,9 +258,9 @@ class ResponsesReader:
 
     def _receive_output(self, output: list[Any], tokens: list[Token]) -> None:
         """Take from the whole output the items of types that no event has brought."""
-        seen = self._items.types()
+        seen = {None, *self._items.types()}
         for value in map(lenient.as_object, output):
-            if value.get("type") not in seen:
+            if _item_type(value) not in seen:
                 item = self._items.begin()
                 self._announce(item, value, tokens)
                 self._receive_whole_item(item, value, tokens)
@@ -277,6 +277,12 @@ class ResponsesReader:
             model=self._model,
             response_id=self._id,
         )
+
+
+def _item_type(item: Mapping[str, Any]) -> str | None:
+    """Return an item's type, None if it is of no interest: a tool on the server, for instance."""
+    item_type = lenient.as_text(item.get("type"))
+    return item_type if item_type in TYPES.values() else None
 
 
 def _fail_if_error(value: Mapping[str, Any]) -> None:

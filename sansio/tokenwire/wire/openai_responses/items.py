@@ -13,7 +13,7 @@ from tokenwire.wire.malformed import limit_error
 from tokenwire.wire.openai_responses.events import TextKind
 
 #: The type of item that a text belongs to.
-_TYPES: Final[dict[TextKind, str]] = {
+TYPES: Final[dict[TextKind, str]] = {
     "text": "message",
     "refusal": "message",
     "summary": "reasoning",
@@ -21,13 +21,17 @@ _TYPES: Final[dict[TextKind, str]] = {
     "arguments": "function_call",
 }
 
+#: Longest piece of an item's id that is kept. Ids are under a hundred characters, but for those of
+#: GitHub's server, which are not needed.
+_MAX_ID_LENGTH: Final = 1024
+
 
 @final
 class Item:
     """An output item.
 
     Attributes:
-        type: Its type, None until an event has told it.
+        type: Its type, None until an event has told it or where it is of no interest.
         call: Its place among the tool calls, None for other items.
         is_named: The call's id and name have been told.
         shown: The last part of each kind of text that has been shown.
@@ -66,6 +70,7 @@ class Items:
             MalformedResponseError: If it is one too many.
         """
         key = output_index if output_index is not None else item_id or self._last_key
+        key = key[:_MAX_ID_LENGTH] if isinstance(key, str) else key
         self._last_key = key
         return self._items.get(key) or self._begin(key)
 
@@ -87,7 +92,7 @@ class Items:
     def types(self) -> set[str | None]:
         """Return the types of which there are items."""
         announced = {item.type for item in self._items.values()}
-        return announced | {_TYPES[kind] for item in self._items.values() for kind in item.shown}
+        return announced | {TYPES[kind] for item in self._items.values() for kind in item.shown}
 
     def _begin(self, key: int | str) -> Item:
         if len(self._items) >= self._max_items:

@@ -58,7 +58,7 @@ def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
         "max_output_tokens": config.max_output_tokens,
         "temperature": config.temperature,
         "top_p": config.top_p,
-        "tools": [_tool(tool) for tool in config.tools] if config.tools is not None else None,
+        "tools": [_tool(tool) for tool in config.tools or ()] or None,
         "tool_choice": _tool_choice(config),
         "text": _text(config),
         "reasoning": _reasoning(config, quirks) or None,

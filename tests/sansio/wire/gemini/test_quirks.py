@@ -1,0 +1,29 @@
+"""Quirks are checked before a request is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import pytest
+
+from tokenwire.wire.gemini.quirks import DESCRIPTIONS, Quirks, read_quirks
+
+
+def test_every_quirk_is_described() -> None:
+    """And nothing else."""
+    assert list(DESCRIPTIONS) == [field.name for field in attrs.fields(Quirks)]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "said"),
+    [
+        ({"include_thought": True}, "did you mean 'include_thoughts'"),
+        ({"schema_dialect": "xml"}, 'must be "json_schema" or "openapi"'),
+        ({"send_call_ids": "no"}, "must be true or false"),
+    ],
+)
+def test_a_bad_quirk_is_refused(quirks: dict[str, Any], said: str) -> None:
+    """With a sentence that says what to do."""
+    with pytest.raises(ValueError, match=said):
+        read_quirks(quirks)

@@ -1,0 +1,22 @@
+"""Header values that mean the same wherever they come from."""
+
+from __future__ import annotations
+
+import pytest
+
+from tokenwire.wire.header_values import count
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("0", 0), ("450000", 450_000), (None, None), ("", None), ("-1", None), ("1.5", None)],
+)
+def test_a_count_is_digits(text: str | None, number: int | None) -> None:
+    """Anything else is none."""
+    assert count(text) == number
+
+
+@pytest.mark.parametrize("text", ["9" * 20, "9" * 9000, "٣"])
+def test_what_is_no_reasonable_count_is_none(text: str) -> None:
+    """Converting endless digits would cost quadratic time."""
+    assert count(text) is None
