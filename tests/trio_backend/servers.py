@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any, TypeAlias
@@ -77,7 +77,10 @@ class ServerSide:
     async def read_request(self) -> bytes:
         """Read the whole request: its head, and the body that its Content-Length announces."""
         while b"\r\n\r\n" not in self.request:
-            self.request += await self.stream.receive_some()
+            data = await self.stream.receive_some()
+            if not data:
+                raise trio.BrokenResourceError("the client left before it sent a request")
+            self.request += data
         head, _, body = self.request.partition(b"\r\n\r\n")
         lengths = [
             int(line.split(b":")[1])
@@ -90,6 +93,11 @@ class ServerSide:
             self.request += data
             body += data
         return self.request
+
+    async def receive_request(self) -> bytes:
+        """Read the next request on the connection, nothing if the client leaves instead."""
+        self.request = bytes(await self.stream.receive_some())
+        return await self.read_request() if self.request else b""
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -115,6 +123,33 @@ def replies(*responses: bytes) -> Handler:
         for response in responses:
             await peer.send(response)
         await peer.wait_until_client_leaves()
+
+    return handler
+
+
+def answers_each(responses: Iterator[bytes]) -> Handler:
+    """Make a handler that answers one request after the other, on whatever connections they come.
+
+    Args:
+        responses: What to send, one for each request.
+    """
+
+    async def handler(peer: ServerSide) -> None:
+        while True:
+            peer.request = b""
+            await peer.read_request()
+            await peer.send(next(responses))
+
+    return handler
+
+
+def keeps_alive(response: bytes) -> Handler:
+    """Make a handler that gives this response to every request on a connection."""
+
+    async def handler(peer: ServerSide) -> None:
+        while await peer.receive_request():
+            await peer.send(response)
+        peer.client_left.set()
 
     return handler
 
