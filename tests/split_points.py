@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import final
+from typing import Any, final
 
 import pytest
 
@@ -40,9 +40,11 @@ class SplitPoints:
         points = cls(max_bytes_read)
         yield points
         left_out = "" if EXHAUSTIVE else "; TOKENWIRE_EXHAUSTIVE=1 checks all"
-        config.get_terminal_writer().line(
-            f" {points._chosen} of {points._all} split points checked{left_out}"
-        )
+        capture: Any = config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled():
+            config.get_terminal_writer().line(
+                f"\n{points._chosen} of {points._all} split points checked{left_out}"
+            )
 
     def of(self, body: bytes) -> list[int]:
         """Return positions of `body` to cut at, in order."""

@@ -57,10 +57,10 @@ async def _relay(server_port: int, client: trio.SSLStream[trio.SocketStream]) ->
     # A client that refuses the certificate or leaves in mid-answer is what tests are about.
     with suppress(trio.BrokenResourceError):
         async with client, await trio.open_tcp_stream(_LOOPBACK, server_port) as server:
-            await _pump_both_ways(client, server)
+            await pump_both_ways(client, server)
 
 
-async def _pump_both_ways(client: trio.abc.Stream, server: trio.abc.Stream) -> None:
+async def pump_both_ways(client: trio.abc.Stream, server: trio.abc.Stream) -> None:
     """Pass bytes on until one side ends."""
 
     async def pump(source: trio.abc.Stream, sink: trio.abc.Stream) -> None:

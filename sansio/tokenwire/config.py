@@ -15,6 +15,16 @@ connect = 10
 model = "some-model"
 ```
 
+Where the server is one of the `presets`, its name stands for most of that, and what the document
+sets itself wins:
+
+```toml
+[provider]
+preset = "some-server"
+preset_values = { region = "north" } # only where the preset's URL has words to fill in
+endpoint.credential_env = "EXAMPLE_API_KEY"
+```
+
 Every table is one attrs class, so the names of its keys are those of the class's fields, and the
 class itself checks the values. An unknown key is an error that names the nearest known one.
 """
@@ -118,7 +128,8 @@ class Config:
     def from_env(cls, environ: Mapping[str, str], prefix: str = ENV_PREFIX) -> Config:
         """Read environment variables.
 
-        ``KIND``, ``BASE_URL``, ``CREDENTIAL`` (or ``CREDENTIAL_ENV``) and every other field of
+        ``KIND`` or ``PRESET`` (and ``PRESET_VALUES``, a JSON object), ``BASE_URL``, ``CREDENTIAL``
+        (or ``CREDENTIAL_ENV``) and every other field of
         `Endpoint` and `ProviderConfig` under its own name in upper case; the fields of `Deadlines`,
         `Limits`, `TLSSettings` and `PoolSettings` after ``DEADLINES_``, ``LIMITS_``, ``TLS_`` and
         ``POOL_``. ``PROXY`` is a URL or ``env``, ``PROXY_USERNAME`` and ``PROXY_PASSWORD`` (or
@@ -140,6 +151,7 @@ class Config:
 
 def _load_provider(root: _Table, environ: Mapping[str, str]) -> ProviderSection:
     provider = root.table("provider", required=True)
+    _lay_over_preset(provider)
     endpoint_table = provider.table("endpoint", required=True)
     kind = provider.take("kind", required=True)
     defaults = provider.table("defaults")
@@ -150,6 +162,20 @@ def _load_provider(root: _Table, environ: Mapping[str, str]) -> ProviderSection:
     return ProviderSection(
         kind=str(kind), endpoint=endpoint, defaults=defaults.build(ProviderConfig)
     )
+
+
+def _lay_over_preset(provider: _Table) -> None:
+    """Complete the table with what the preset knows that it names, if it names one."""
+    if "preset" in provider.values:
+        from tokenwire.presets import with_preset  # only those who name one pay for it
+
+        try:
+            provider.values = with_preset(provider.values)
+        except ValueError as error:
+            raise ConfigError(provider.path_in(error)) from None
+    elif "preset_values" in provider.values:
+        raise ConfigError(f"{provider.path('preset_values')}: no preset is named to fill in")
+    provider.know("preset", "preset_values")
 
 
 def _check_kind(provider: _Table, kind: object, endpoint_table: _Table, endpoint: Endpoint) -> None:
@@ -230,6 +256,10 @@ class _Table:
         name, *rest = _FIELD.split(str(error), maxsplit=1)
         return self.path(name) + "".join(rest)
 
+    def know(self, *keys: str) -> None:
+        """Count keys as known, for those whom a misspelt one is told of."""
+        self._known.update(keys)
+
     def take(self, key: str, *, required: bool = False) -> object:
         self._known.add(key)
         if required and key not in self.values:
@@ -297,6 +327,8 @@ def _env_places() -> dict[str, tuple[str, ...]]:
     endpoint = ("provider", "endpoint")
     places: dict[str, tuple[str, ...]] = {
         "KIND": ("provider", "kind"),
+        "PRESET": ("provider", "preset"),
+        "PRESET_VALUES": ("provider", "preset_values"),
         "CREDENTIAL_ENV": (*endpoint, "credential_env"),
     }
     tables: tuple[tuple[type[attrs.AttrsInstance], str, tuple[str, ...]], ...] = (
@@ -318,8 +350,8 @@ def _env_places() -> dict[str, tuple[str, ...]]:
 
 #: Fields that hold plain text: quoting them as JSON would only invite mistakes.
 _TEXT_FIELDS: Final = frozenset(
-    {"kind", "base_url", "credential", "credential_env", "auth", "name", "model", "ca_file"}
-    | {"ca_dir", "client_cert_file", "client_key_file", "minimum_version", "tool_choice"}
+    {"kind", "preset", "base_url", "credential", "credential_env", "auth", "name", "model"}
+    | {"ca_file", "ca_dir", "client_cert_file", "client_key_file", "minimum_version", "tool_choice"}
     | {"url", "username", "password", "password_env", "unix_socket"}
 )
 

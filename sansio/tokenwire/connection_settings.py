@@ -113,7 +113,7 @@ class ProxySettings:
     @property
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS, not HTTP."""
-        return self.url.startswith("socks")
+        return urlsplit(self.url).scheme.startswith("socks")
 
     @property
     def host(self) -> str:

@@ -343,13 +343,14 @@ class Endpoint:
 
     def _would_expose_secrets(self) -> bool:
         """Whether a secret would cross a network unencrypted."""
-        if self.base_url.startswith("https:") or self.unix_socket:
+        target = urlsplit(self.base_url)
+        if target.scheme == "https" or self.unix_socket:
             return False
         if self.credential is None and not self._secrets():
             return False
         # Where the environment names the proxy, it names none for this machine.
         hosts = [self.proxy.host] if isinstance(self.proxy, ProxySettings) else []
-        hosts.append(urlsplit(self.base_url).hostname or "")
+        hosts.append(target.hostname or "")
         return not all(map(is_loopback, hosts))
 
     def scrubber(self) -> Scrubber:

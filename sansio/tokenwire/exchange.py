@@ -369,7 +369,7 @@ def _request_headers(
     }
     style = endpoint.auth or wire.auth
     if isinstance(endpoint.credential, Secret) and style.header:
-        headers[style.header] = style.prefix + endpoint.credential.reveal()
+        headers[style.header.lower()] = style.prefix + endpoint.credential.reveal()
     elif endpoint.credential is not None and not isinstance(endpoint.credential, Secret):
         raise LocalProtocolError("the credential is a callable: ask it, and pass the Secret")
     headers |= {name.lower(): _revealed(value) for name, value in endpoint.headers.items()}

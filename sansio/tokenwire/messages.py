@@ -7,7 +7,7 @@ what kind of thing it is and how large, never its content: prompts do not belong
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, final
+from typing import Literal, TypeAlias, assert_never, final
 
 import attrs
 from attrs import field
@@ -26,6 +26,8 @@ def size_only(value: str | bytes | None) -> str:
             return f"<{len(value)} characters>"
         case bytes():
             return f"<{len(value)} bytes>"
+        case _:
+            assert_never(value)
 
 
 @final

@@ -8,6 +8,7 @@ import pytest
 
 from tests.sansio.leaks import everything_in
 from tokenwire.config import Config, ConfigError, ProviderSection
+from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import AuthStyle, Deadlines, Endpoint, Limits, TLSSettings
 from tokenwire.provider_config import (
     ForcedTool,
@@ -144,6 +145,36 @@ def test_a_key_in_the_document_is_hidden() -> None:
     config = Config.from_toml(document(endpoint=f'credential = "{KEY}"'))
     assert config.provider.endpoint.credential == Secret(KEY)
     assert KEY not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("line", "proxy"),
+    [
+        ('proxy = "http://p.example"', ProxySettings(url="http://p.example")),
+        ('proxy = { url = "http://p.example" }', ProxySettings(url="http://p.example")),
+        ('proxy = "env"', "env"),
+        ('proxy = { url = "env" }', "env"),
+        (
+            'proxy = { url = "http://p.example", username = "me", password_env = "SECRET" }',
+            ProxySettings(url="http://p.example", username="me", password=Secret(KEY)),
+        ),
+    ],
+)
+def test_a_proxy_is_a_url_or_a_table(line: str, proxy: object) -> None:
+    """Its password may stand in a variable, as a key may."""
+    config = Config.from_toml(document(endpoint=line), {"SECRET": KEY})
+    assert config.provider.endpoint.proxy == proxy
+    assert KEY not in repr(config)
+
+
+def test_the_proxy_has_variables_of_its_own() -> None:
+    """One for the URL, and those of its login."""
+    environ = environment(
+        PROXY="http://p.example", PROXY_USERNAME="me", PROXY_PASSWORD_ENV="SECRET"
+    )
+    endpoint = Config.from_env(environ | {"SECRET": KEY}).provider.endpoint
+    assert endpoint.proxy == ProxySettings(url="http://p.example", username="me", password=KEY)
+    assert Config.from_env(environment(PROXY="env")).provider.endpoint.proxy == "env"
 
 
 def test_mappings_are_read_like_documents() -> None:
@@ -343,6 +374,35 @@ BAD_DOCUMENTS: list[tuple[str, str]] = [
         document(endpoint='tls = { ssl_context = "x" }'),
         "provider.endpoint.tls: unknown key 'ssl_context' (known: ca_dir, ca_file, ",
     ),
+    (
+        document(endpoint="pool = { max_idle = -1 }"),
+        "provider.endpoint.pool.max_idle must be at least 0, not -1",
+    ),
+    (
+        document(endpoint='proxy = "p.example"'),
+        "provider.endpoint.proxy: url must begin with http://, https://, socks5://",
+    ),
+    (document(endpoint="proxy = 5"), "provider.endpoint.proxy must be ProxySettings, a URL or"),
+    (
+        document(endpoint='proxy = { url = "http://p.example", pasword = "x" }'),
+        "provider.endpoint.proxy: unknown key 'pasword' (did you mean 'password'?)",
+    ),
+    (
+        document(endpoint='proxy = { url = "http://p.example", password_env = "UNSET" }'),
+        "provider.endpoint.proxy.password_env: the environment variable that it names is not set",
+    ),
+    (
+        document(endpoint='proxy = { url = "http://p.example", password_env = "BROKEN" }'),
+        "provider.endpoint.proxy.password_env: BROKEN: the key holds a line break",
+    ),
+    (
+        document(endpoint=f'proxy = {{ url = "http://p.example", password = "{KEY}" }}'),
+        "provider.endpoint.proxy.password needs the username that it belongs to",
+    ),
+    (
+        document(endpoint=f'credential = "{KEY}"').replace("https:", "http:"),
+        "provider.endpoint.allow_plaintext is not set, so no credential, nor a header",
+    ),
     # The settings
     (
         document(defaults="temprature = 1"),
@@ -413,7 +473,9 @@ def test_keys_that_are_no_strings_are_refused() -> None:
     mapping: dict[str, Any] = {
         "provider": {"kind": "openai-chat", "endpoint": {"base_url": URL, 5: "x"}}
     }
-    with pytest.raises(ConfigError, match=r"^provider\.endpoint: unknown key 5 \(known: allow_plaintext, "):
+    with pytest.raises(
+        ConfigError, match=r"^provider\.endpoint: unknown key 5 \(known: allow_plaintext, "
+    ):
         Config.from_mapping(mapping)
 
 
@@ -550,6 +612,12 @@ BAD_VARIABLES: list[tuple[dict[str, str], str]] = [
     ({"QUIRKS": '{"a": 1}'}, "TOKENWIRE_PROVIDER_QUIRKS: unknown key 'a' (known: include_usage"),
     ({"DEADLINES_GAP": "-1"}, "TOKENWIRE_PROVIDER_DEADLINES_GAP must be more than 0, not -1"),
     ({"LIMITS_LINE_BYTES": "null"}, "TOKENWIRE_PROVIDER_LIMITS_LINE_BYTES must be a number"),
+    ({"PROXY": "p.example"}, "TOKENWIRE_PROVIDER_PROXY must begin with http://"),
+    ({"PROXY_USERNAME": "me"}, "TOKENWIRE_PROVIDER_PROXY is missing"),
+    (
+        {"PROXY": "http://p.example", "PROXY_PASSWORD_ENV": "UNSET"},
+        "TOKENWIRE_PROVIDER_PROXY_PASSWORD_ENV: the environment variable that it names is not",
+    ),
     (
         {"TLS_REPLACE_SYSTEM_CAS": "true"},
         "TOKENWIRE_PROVIDER_TLS_REPLACE_SYSTEM_CAS needs a ca_file or ca_dir",

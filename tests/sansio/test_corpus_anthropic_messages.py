@@ -41,6 +41,7 @@ def test_a_recording_says_what_is_expected(case: Path) -> None:
 
 
 def _expected_usage(counts: dict[str, Any]) -> Usage:
+    details: dict[str, Any] = counts.get("output_tokens_details") or {}
     read, written = (counts.get(f"cache_{name}_input_tokens") for name in ("read", "creation"))
     return Usage(
         # Ours is the whole request.
@@ -48,7 +49,7 @@ def _expected_usage(counts: dict[str, Any]) -> Usage:
         output_tokens=counts["output_tokens"],
         cached_tokens=read,
         cache_write_tokens=written,
-        reasoning_tokens=(counts.get("output_tokens_details") or {}).get("thinking_tokens"),
+        reasoning_tokens=details.get("thinking_tokens"),
     )
 
 

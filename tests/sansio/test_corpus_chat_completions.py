@@ -25,7 +25,7 @@ from tokenwire.tokens import End
 _CORPUS = os.environ.get("TOKENWIRE_CORPUS")
 CASES = sorted(Path(_CORPUS, "chat_completions").glob("*/meta.json")) if _CORPUS else []
 
-RANDOM_SPLITS = 5
+RANDOM_SPLITS = 3
 
 #: Cutting the others everywhere would take hours: they are cut at random alone.
 SHORT_CASES = [c for c in CASES if c.with_name("body.bin").stat().st_size <= 64 * 1024]
@@ -40,7 +40,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.parent
 @pytest.fixture(scope="module")
 def split_points(request: pytest.FixtureRequest) -> Iterator[SplitPoints]:
     """Give the positions to cut at, and report how many there were."""
-    with SplitPoints.reported(request.config, max_bytes_read=600_000) as points:
+    with SplitPoints.reported(request.config, max_bytes_read=350_000) as points:
         yield points
 
 

@@ -9,6 +9,7 @@ import attrs
 import pytest
 
 from tests.sansio.leaks import everything_in
+from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import (
     BEARER,
     AuthStyle,
@@ -212,6 +213,10 @@ def test_an_auth_style_that_no_header_can_carry_is_refused(
         ({"deadlines": 5}, "deadlines must be Deadlines, not int"),
         ({"limits": {}}, "limits must be Limits, not dict"),
         ({"tls": "on"}, "tls must be TLSSettings, not str"),
+        ({"pool": 5}, "pool must be PoolSettings, not int"),
+        ({"proxy": 5}, 'proxy must be ProxySettings, a URL or "env", not int'),
+        ({"unix_socket": ""}, "unix_socket is empty: set it, or leave it out"),
+        ({"allow_plaintext": "yes"}, "allow_plaintext must be true or false, not str"),
         ({"quirks": ["a"]}, "quirks must be a table (a mapping), not list"),
     ],
 )
@@ -313,6 +318,70 @@ def test_the_scrubber_leaves_plain_values_alone() -> None:
     made = endpoint(headers={"x-title": "My application"}, query={"api-version": "2026-01-01"})
     text = "My application asked for 2026-01-01"
     assert made.scrubber().scrub(text) == text
+
+
+SECRETS: list[dict[str, Any]] = [
+    {"credential": KEY},
+    {"credential": credential_source},
+    {"headers": {"x-custom": Secret(KEY)}},
+    {"headers": {"x-api-key": KEY}},
+    {"query": {"token": KEY}},
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_secret_does_not_travel_unencrypted(secret: dict[str, Any]) -> None:
+    """Over http:// to another machine everybody in between could read it."""
+    with pytest.raises(ValueError, match=r"^allow_plaintext is not set, so no cred") as caught:
+        endpoint(base_url="http://host.example", **secret)
+    assert KEY not in everything_in(caught.value)
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"base_url": "https://host.example"},
+        {"base_url": "HTTPS://host.example"},
+        {"base_url": "http://localhost:8080"},
+        {"base_url": "http://[::1]:8080"},
+        {"base_url": "http://host.example", "unix_socket": "/run/model.sock"},
+        {"base_url": "http://host.example", "allow_plaintext": True},
+        {"base_url": "http://localhost", "proxy": "env"},
+        {"base_url": "http://localhost", "proxy": "http://127.0.0.1:3128"},
+    ],
+)
+def test_a_secret_travels_where_nobody_else_reads_it(
+    settings: dict[str, Any], secret: dict[str, Any]
+) -> None:
+    """Or where its owner says that everybody may."""
+    assert endpoint(**settings, **secret).base_url
+
+
+def test_without_a_secret_nothing_is_exposed() -> None:
+    """A server that wants no key may be anywhere."""
+    made = endpoint(base_url="http://host.example", headers={"x-title": "Test"})
+    assert made.base_url == "http://host.example"
+
+
+def test_a_proxy_elsewhere_reads_what_is_meant_for_this_machine() -> None:
+    """It is on the way."""
+    with pytest.raises(ValueError, match=r"^allow_plaintext is not set"):
+        endpoint(base_url="http://localhost", proxy="http://p.example", credential=KEY)
+
+
+def test_a_unix_socket_needs_no_proxy() -> None:
+    """It leads to this machine, and nowhere else."""
+    with pytest.raises(ValueError, match=r"^unix_socket leads to this machine: take the proxy out"):
+        endpoint(unix_socket="/run/model.sock", proxy="http://p.example")
+
+
+def test_the_scrubber_knows_the_proxys_password() -> None:
+    """A proxy may echo it as a server may echo a key."""
+    proxy = ProxySettings(url="http://p.example", username="me", password=KEY)
+    made = endpoint(proxy=proxy)
+    assert made.scrubber().scrub(f"bad {KEY}") == f"bad {REDACTED}"
+    assert KEY not in repr(made)
 
 
 @pytest.mark.parametrize("name", attrs.fields_dict(Deadlines))

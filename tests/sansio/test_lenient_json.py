@@ -202,3 +202,28 @@ def test_a_count_is_a_whole_number_from_zero(value: object, count: int | None) -
 def test_a_value_is_written_in_one_compact_line(value: object, text: str) -> None:
     """Without spaces, and with its strings as they are read."""
     assert lenient.compact(value) == text
+
+
+VALUES: list[tuple[str, int]] = [
+    ("1", 0),
+    ('"a,b,[{"', 0),
+    ("[]", 1),
+    ("[1, 2, 3]", 3),
+    ('{"a": 1, "b": [2, 3]}', 4),
+    ('["a,b", "\\",[{", {}]', 4),
+    ("[[[[", 4),
+]
+
+
+@pytest.mark.parametrize(("text", "count"), VALUES)
+def test_values_are_counted_without_decoding(text: str, count: int) -> None:
+    """By brackets and commas outside of strings, whatever else the text is."""
+    padded = text.encode() + b" " * 20
+    assert not lenient.holds_more_values(padded, count)
+    assert count == 0 or lenient.holds_more_values(padded, count - 1)
+
+
+def test_a_short_text_holds_few_values() -> None:
+    """There is at least a byte to each."""
+    assert not lenient.holds_more_values(b"[[[[", 4)
+    assert lenient.holds_more_values(b"[[[[[", 4)

@@ -24,7 +24,7 @@ from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder
 _FILE = os.environ.get("TOKENWIRE_SSE_CASES")
 CASES: list[dict[str, Any]] = json.loads(Path(_FILE).read_bytes()) if _FILE else []
 
-RANDOM_SPLITS = 50
+RANDOM_SPLITS = 25
 
 pytestmark = pytest.mark.skipif(
     not CASES, reason="set TOKENWIRE_SSE_CASES to the file of the conformance cases"
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def split_points(request: pytest.FixtureRequest) -> Iterator[SplitPoints]:
     """Give the positions to cut at, and report how many there were."""
-    with SplitPoints.reported(request.config, max_bytes_read=6_000_000) as points:
+    with SplitPoints.reported(request.config, max_bytes_read=3_000_000) as points:
         yield points
 
 

@@ -8,7 +8,7 @@ formats add the meaning of the events in an `EventReader`.
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol, final
+from typing import Final, Protocol, assert_never, final
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
@@ -108,6 +108,8 @@ class EventStreamAnswer:
                     self._receive_last_event(last, tokens)
                 if not _has_ended(tokens):
                     self._end_events(tokens)
+            case _:
+                assert_never(self._start.form)
 
     def receive_cut(self, tokens: list[Token]) -> None:
         """Take a broken end after a terminal marker. See `Answer.receive_cut`."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.sansio.leaks import everything_in
 from tokenwire.errors import LocalProtocolError
-from tokenwire.messages import Image, Message, Reasoning
+from tokenwire.messages import Image, Message, Reasoning, ToolCall
 from tokenwire.wire import encoding
 
 PROMPT = "the secret recipe"
@@ -39,7 +39,7 @@ def test_unset_members_are_left_out() -> None:
 def test_a_setting_that_the_api_lacks_is_refused_by_name() -> None:
     """Unless it is unset."""
     encoding.refuse_set({"seed": None}, "this API takes no seed")
-    with pytest.raises(LocalProtocolError, match="^seed: this API takes no seed; leave it unset$"):
+    with pytest.raises(LocalProtocolError, match=r"^seed: this API takes no seed; leave it unset$"):
         encoding.refuse_set({"n": None, "seed": 0}, "this API takes no seed")
 
 
@@ -50,6 +50,35 @@ def test_extra_members_are_added_but_replace_nothing() -> None:
     assert body == {"a": 1, "b": None}
     with pytest.raises(LocalProtocolError, match=r"^extra\['a'\] would replace") as caught:
         encoding.add_extra(body, {"a": PROMPT})
+    assert PROMPT not in everything_in(caught.value)
+
+
+def test_extra_members_of_objects_are_merged() -> None:
+    """An option may be added beside those of the settings, at any depth."""
+    options = {"a": 1, "deep": {"b": 2}}
+    body: dict[str, Any] = {"options": options}
+    encoding.add_extra(body, {"options": {"c": 3, "deep": {"d": 4}}})
+    assert body == {"options": {"a": 1, "c": 3, "deep": {"b": 2, "d": 4}}}
+    assert options == {"a": 1, "deep": {"b": 2}}
+    with pytest.raises(LocalProtocolError, match=r"^extra\['options'\]\['deep'\]\['b'\] would re"):
+        encoding.add_extra(body, {"options": {"deep": {"b": PROMPT}}})
+    with pytest.raises(LocalProtocolError, match=r"^extra\['options'\] would replace"):
+        encoding.add_extra(body, {"options": PROMPT})
+
+
+@pytest.mark.parametrize(("arguments", "value"), [("", {}), ("{}", {}), ('{"a": 1}', {"a": 1})])
+def test_arguments_may_be_wanted_as_an_object(arguments: str, value: dict[str, Any]) -> None:
+    """None at all are an empty one."""
+    call = ToolCall(id="1", name="f", arguments=arguments)
+    assert encoding.arguments_object(call) == value
+
+
+@pytest.mark.parametrize("arguments", [PROMPT, "[]", "5", '{"a":', "\ud83d"])
+def test_arguments_that_are_no_object_are_refused_unseen(arguments: str) -> None:
+    """As where the answer that held them broke off."""
+    call = ToolCall(id="call_1", name="f", arguments=arguments)
+    with pytest.raises(LocalProtocolError, match="tool call 'call_1' are no JSON object") as caught:
+        encoding.arguments_object(call)
     assert PROMPT not in everything_in(caught.value)
 
 
@@ -82,3 +111,18 @@ def test_pictures_are_urls() -> None:
         "data:image/png;base64,AP8="
     )
     assert encoding.image_url(Image(url="https://h.example/a")) == "https://h.example/a"
+
+
+def test_extra_is_merged_into_objects_of_the_settings() -> None:
+    """However deep; the caller's own objects stay as they were."""
+    caller = {"c": 1}
+    body: dict[str, Any] = {"a": {"b": caller}}
+    encoding.add_extra(body, {"a": {"b": {"d": 2}}})
+    assert body == {"a": {"b": {"c": 1, "d": 2}}}
+    assert caller == {"c": 1}
+
+
+def test_extra_replaces_nothing_inside_an_object() -> None:
+    """The error says where both meet."""
+    with pytest.raises(LocalProtocolError, match=r"extra\['a'\]\['b'\] would replace"):
+        encoding.add_extra({"a": {"b": 1}}, {"a": {"b": 2}})

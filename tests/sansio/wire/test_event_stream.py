@@ -248,3 +248,12 @@ def test_events_without_tokens_may_go_on_up_to_a_limit() -> None:
     error = error_of(quiet * 3 + b"data: end\n\n", limits)
     assert "limits.silent_bytes (20)" in error.message
     assert tokens_of(quiet * 3 + b"data: end\n\n", Limits(silent_bytes=21)) == [End("stop")]
+
+
+def test_many_values_in_an_event_or_a_document_are_refused() -> None:
+    """Decoded, they would take many times their size."""
+    limits = Limits(json_values=10)
+    assert tokens_of(b"data: " + b"," * 10 + b"\n\ndata: end\n\n", limits)[-1] == End("stop")
+    for body in (b"data: " + b"," * 11 + b"\n\n", b"data: " + b"," * 11, b"[" + b"," * 10):
+        assert "limits.json_values (10)" in error_of(body, limits).message
+    assert tokens_of(b"[" + b"," * 9, limits)[-1] == End("stop")

@@ -11,7 +11,7 @@ def test_an_excerpt_is_the_beginning_as_text() -> None:
     """256 bytes of it; half a character at the cut is replaced."""
     assert malformed.excerpt_of(b"x" * 256) == "x" * 256
     assert malformed.excerpt_of(b"x" * 257) == "x" * 256
-    assert malformed.excerpt_of("x".encode() * 255 + "é".encode()) == "x" * 255 + "\ufffd"
+    assert malformed.excerpt_of(b"x" * 255 + "é".encode()) == "x" * 255 + "\ufffd"
     assert malformed.excerpt_of(b"\xff") == "\ufffd"
 
 
@@ -68,3 +68,24 @@ def test_what_is_no_object_is_told(data: bytes) -> None:
         malformed.decode_object(data, Limits())
     assert (caught.value.reason, caught.value.excerpt) == ("schema", data.decode())
     assert malformed.is_json(data, Limits())
+
+
+def test_many_values_are_refused() -> None:
+    """Each would take many times its own size."""
+    malformed.refuse_many_values(b"[1, 2, 3]", Limits(json_values=3))
+    with pytest.raises(MalformedResponseError, match=r"limits\.json_values \(2\)") as caught:
+        malformed.refuse_many_values(b"[1, 2, 3]", Limits(json_values=2))
+    assert caught.value.reason == "limit"
+
+
+def test_an_empty_answer_may_be_full_next_time() -> None:
+    """Asking again may help."""
+    error = malformed.empty_error("nothing came")
+    assert (error.reason, error.message, error.retryable) == ("empty", "nothing came", True)
+
+
+def test_what_no_api_sends_is_quoted() -> None:
+    """Perhaps it comes from another server."""
+    error = malformed.no_answer_error("no stream", b"x" * 300)
+    assert (error.reason, error.excerpt, error.retryable) == ("content_type", "x" * 256, False)
+    assert error.message == "the response is no stream: is base_url the API's?"

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from typing import Any, assert_never
 from urllib.parse import quote
 
-from tokenwire import lenient_json as lenient
 from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
 from tokenwire.wire.encoding import (
     add_extra,
+    arguments_object,
     base64_text,
     cannot_carry,
     json_or_none,
@@ -200,14 +200,9 @@ class _Encoder:
 
     def _call(self, position: int, call: ToolCall) -> dict[str, Any]:
         self._calls[call.id] = (len(self._calls), call.name)
-        arguments = json_or_none(call.arguments or "{}")
-        if not isinstance(arguments, dict):
-            raise LocalProtocolError(
-                f"messages[{position}]: the arguments of tool call {call.id!r} are no JSON object"
-            )
         function = {
             "name": call.name,
-            "args": lenient.as_object(arguments),  # pyright: ignore[reportUnknownArgumentType]  # JSON
+            "args": arguments_object(call),
             "id": self._call_id(call.id),
         }
         part: dict[str, Any] = {"functionCall": without_unset(function)}

@@ -161,6 +161,8 @@ def read_error_body(body: bytes) -> Failure:
     failure = read_failure(value)
     if failure is not None:
         return failure
+    if isinstance(value, str):
+        return Failure(message=lenient.repaired(value))
     members = lenient.as_object(value)
     if isinstance(page := members.get("html-message"), str):  # Portkey: JSON or HTML inside JSON
         return read_error_body(lenient.repaired(page).encode())

@@ -493,7 +493,7 @@ def document(**members: Any) -> bytes:
 
 def test_a_message_may_come_whole() -> None:
     """From a server that does not stream."""
-    content = [
+    content: list[dict[str, Any]] = [
         {"type": "thinking", "thinking": "I see.", "signature": "c2ln"},
         {"type": "redacted_thinking", "data": "eA=="},
         {"type": "text", "text": "Hi"},

@@ -248,6 +248,7 @@ def test_every_shape_of_an_error_is_read(
         ({"error": {"message": ["\ud83d"]}}, '["\ufffd"]'),
         ({"message": "", "detail": "what happened"}, "what happened"),
         ({"message": {}, "detail": "what happened"}, "what happened"),
+        ("what \ud83d happened", "what \ufffd happened"),
     ],
 )
 def test_a_body_may_say_little(value: Any, message: str) -> None:
@@ -255,9 +256,7 @@ def test_a_body_may_say_little(value: Any, message: str) -> None:
     assert failure(500, value).message == message
 
 
-@pytest.mark.parametrize(
-    "value", [{}, [], 5, "text", None, {"error": {}}, {"error": None}, {"a": 1}]
-)
+@pytest.mark.parametrize("value", [{}, [], 5, "", None, {"error": {}}, {"error": None}, {"a": 1}])
 def test_a_body_that_says_nothing_has_a_message_of_ours(value: Any) -> None:
     """An error is never without one."""
     error = failure(500, value)

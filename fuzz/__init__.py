@@ -1,0 +1,1 @@
+"""Fuzzers of the core, and the invariants that they share with the tests. See README.md."""

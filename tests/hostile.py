@@ -1,0 +1,178 @@
+"""Endless bodies of a peer that wants our memory, and what reading them costs.
+
+``python -m tests.hostile NAME`` reads one with the default limits and prints what it took; the
+tests do the same with small ones.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import resource
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from fuzz.exchanges import sent_exchange
+from tokenwire.endpoint import Limits
+from tokenwire.errors import ProviderError
+
+MiB: Final = 1024 * 1024
+
+#: Where reading stops that no limit has stopped, in bytes.
+MAX_BYTES_READ: Final = 400 * MiB
+
+
+class Hostile(NamedTuple):
+    """An endless body, and the limit that ends it; None if nothing of it is kept."""
+
+    body: Callable[[Limits], Iterable[bytes]]
+    limit: str | None
+    status: int = 200
+
+
+class Reading(NamedTuple):
+    """How far a body was read, and what ended it."""
+
+    bytes_read: int
+    error: ProviderError | None
+
+
+def read(hostile: Hostile, limits: Limits, max_bytes_read: int = MAX_BYTES_READ) -> Reading:
+    """Read a hostile body until an error ends it."""
+    exchange, _ = sent_exchange(limits)
+    exchange.receive_head(hostile.status, [])
+    bytes_read = 0
+    for piece in hostile.body(limits):
+        events = exchange.receive_data(piece)
+        bytes_read += len(piece)
+        if events and isinstance(events[-1], ProviderError):
+            return Reading(bytes_read, events[-1])
+        if bytes_read > max_bytes_read:
+            break
+    return Reading(bytes_read, None)
+
+
+# Bodies
+
+
+def _after(opening: bytes, piece: bytes) -> Callable[[Limits], Iterable[bytes]]:
+    return lambda _: itertools.chain([opening], itertools.repeat(piece))
+
+
+def _events(*events: str, times: int = 100) -> Callable[[Limits], Iterable[bytes]]:
+    piece = "".join(f"data: {event}\n\n" for event in events).encode()
+    return lambda _: itertools.repeat(piece * times)
+
+
+def _numbered(event: str) -> Callable[[Limits], Iterator[bytes]]:
+    """Give events that count up, a hundred a read."""
+
+    def body(_: Limits) -> Iterator[bytes]:
+        for start in itertools.count(0, 100):
+            numbers = range(start, start + 100)
+            events = (f"data: {event}\n\n".replace("@", str(number)) for number in numbers)
+            yield "".join(events).encode()
+
+    return body
+
+
+def _long(event: str) -> Callable[[Limits], Iterator[bytes]]:
+    """Give events whose text is nearly as long as a line may be."""
+
+    def body(limits: Limits) -> Iterator[bytes]:
+        text = "y" * (limits.line_bytes * 3 // 4)
+        for number in itertools.count():
+            yield f"data: {event}\n\n".replace("@", str(number)).replace("LONG", text).encode()
+
+    return body
+
+
+def _wide(event: str, values: str) -> Callable[[Limits], Iterator[bytes]]:
+    """Give events that hold as many values as a line has room for."""
+
+    def body(limits: Limits) -> Iterator[bytes]:
+        count = limits.line_bytes * 3 // 4 // len(values)
+        piece = event.replace("WIDE", (values * count).rstrip(",")).encode()
+        return itertools.repeat(b"data: " + piece + b"\n\n")
+
+    return body
+
+
+def _alternating_data_lines(limits: Limits) -> Iterator[bytes]:
+    return itertools.repeat(b"data:ab\ndata:\n" * (limits.line_bytes // 100))
+
+
+def _delta(**members: object) -> str:
+    return json.dumps({"choices": [{"index": 0, "delta": members}]})
+
+
+_TEXT: Final = _delta(content="ab")
+_CALL: Final = (
+    '{"choices":[{"delta":{"tool_calls":[{"index":@,"id":"c@","function":{"name":"f"}}]}}]}'
+)
+_DETAIL: Final = (
+    '{"choices":[{"delta":{"content":"a","reasoning_details":[{"index":@,"data":"a"}]}}]}'
+)
+_LOGPROB: Final = '{"token":"a","logprob":-1,"top_logprobs":[{"token":"b","logprob":-2}]}'
+_LOGPROBS: Final = (
+    f'{{"choices":[{{"delta":{{}},"logprobs":{{"content":[{",".join([_LOGPROB] * 20)}]}}}}]}}'
+)
+
+HOSTILE: Final = {
+    "line": Hostile(_after(b'data: {"choices":[{"delta":{"content":"', b"x" * 4096), "line_bytes"),
+    "single_bytes": Hostile(_after(b"data: ", b"x"), "line_bytes"),
+    "comment": Hostile(_after(b": ", b"x" * 4096), "line_bytes"),
+    "comments": Hostile(_after(b":\n", b": ping\n" * 500), "silent_bytes"),
+    "fields": Hostile(_after(b":\n", b"id: 7\nretry: 5\nevent: e\nx: o\n" * 99), "silent_bytes"),
+    "white_space": Hostile(_after(b"", b"\n \r\n\t" * 500), "silent_bytes"),
+    "data_lines": Hostile(_alternating_data_lines, "event_bytes"),
+    "empty_data_lines": Hostile(_after(b"", b"data:\n" * 1000), "event_bytes"),
+    "empty_chunks": Hostile(_events('{"x":"' + "y" * 200 + '"}'), "silent_bytes"),
+    "document": Hostile(_after(b'{"choices":"', b"x" * 4096), "document_bytes"),
+    "page": Hostile(_after(b"<html>", b"<p>" * 1000), "content_type"),
+    "tokens": Hostile(_events(_TEXT), "answer_bytes"),
+    "wide_characters": Hostile(_events(_delta(content="é😀" + "x" * 20)), "answer_bytes"),
+    "long_tokens": Hostile(_long(_delta(content="LONG")), "answer_bytes"),
+    "blocks": Hostile(_events(_TEXT, _delta(reasoning="b")), "answer_bytes"),
+    "refusals": Hostile(_events(_delta(refusal="no")), "answer_bytes"),
+    "long_ids": Hostile(
+        _long('{"choices":[{"delta":{"tool_calls":[{"id":"@LONG"}]}}]}'), "answer_bytes"
+    ),
+    "log_probabilities": Hostile(_events(_LOGPROBS), "answer_bytes"),
+    "reasoning_details": Hostile(_numbered(_DETAIL), "answer_bytes"),
+    "reasoning_texts": Hostile(
+        _events(_delta(reasoning_details=[{"index": 0, "text": "ab"}])), "answer_bytes"
+    ),
+    "choices": Hostile(
+        _numbered('{"choices":[{"index":@,"delta":{"content":"a"}}]}'), "choices"
+    ),
+    "tool_calls": Hostile(_numbered(_CALL), "tool_calls"),
+    "deep": Hostile(_events('{"error":' + "[" * 3000 + "]" * 3000 + "}", times=1), "json_depth"),
+    "endless_depth": Hostile(_after(b'data: {"error":', b"[" * 4096), "line_bytes"),
+    "choice_list": Hostile(_wide('{"choices":[WIDE]}', "{},"), "json_values"),
+    "odd_values": Hostile(_wide('{"error":null,"x":NaN,"y":[WIDE]}', "[],"), "json_values"),
+    "escapes": Hostile(
+        _wide('{"x":NaN,"z":"WIDE","y":' + "[" * 300 + "]" * 300 + "}", "\\n"), "json_depth"
+    ),
+    "long_finish_reasons": Hostile(
+        _long('{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"@LONG"}]}'), None
+    ),
+    "long_event_ids": Hostile(_long(f"{_TEXT}\nid: LONG"), None),
+    "error_body": Hostile(_after(b'{"error":"', b"x" * 4096), "error_body", 500),
+    "error_page": Hostile(_after(b"<html>", b"<" * 4096), "error_body", 502),
+}  # fmt: skip
+
+
+def main(name: str) -> None:
+    """Read one body with the default limits and print, as JSON, what it cost."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    reading = read(HOSTILE[name], Limits())
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    error = str(reading.error) if reading.error else None
+    figures = {"bytes_read": reading.bytes_read, "grown_bytes": grown, "error": error}
+    sys.stdout.write(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
