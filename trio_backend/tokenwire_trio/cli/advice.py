@@ -3,26 +3,33 @@
 from tokenwire.errors import AuthError, NetworkError, ProviderError, RateLimitError
 
 
-def with_advice(error: ProviderError, key_variable: str | None) -> str:
-    """Return the error in one line that says what to do.
+def advice(error: ProviderError, key_variable: str | None) -> str | None:
+    """Say what to do about an error, None where its message says all.
 
     Args:
         error: What went wrong.
         key_variable: Name of the environment variable with the key, None where none was named.
     """
+    what_to_do: str | None
     match error:
         case AuthError() if key_variable is None:
-            advice = "name the variable that holds your key with --key-env"
+            what_to_do = "name the variable that holds your key with --key-env"
         case AuthError():
-            advice = f"the key came from the variable {key_variable}"
+            what_to_do = f"the key came from the variable {key_variable}"
         case NetworkError(phase="tls", timeout=None):
-            advice = "--ca-file FILE trusts a certificate authority of your own"
+            what_to_do = "--ca-file FILE trusts a certificate authority of your own"
         case NetworkError(timeout="total"):
-            advice = "--timeout sets the limit"
+            what_to_do = "--timeout sets the limit"
         case RateLimitError(scope="quota"):
-            advice = "check the account's credit and limits"
+            what_to_do = "check the account's credit and limits"
         case RateLimitError(retry_after=float(seconds)):
-            advice = f"try again in {seconds:g} s"
+            what_to_do = f"try again in {seconds:g} s"
         case _:
-            return str(error)
-    return f"{error} ({advice})"
+            what_to_do = None
+    return what_to_do
+
+
+def with_advice(error: ProviderError, key_variable: str | None) -> str:
+    """Return the error in one line that says what to do; see `advice`."""
+    what_to_do = advice(error, key_variable)
+    return str(error) if what_to_do is None else f"{error} ({what_to_do})"

@@ -9,8 +9,10 @@ import click
 
 from tokenwire_trio.cli.ask import ask
 from tokenwire_trio.cli.decode import decode
+from tokenwire_trio.cli.doctor import doctor
 from tokenwire_trio.cli.encode import encode
 from tokenwire_trio.cli.exit_codes import ExitCode
+from tokenwire_trio.cli.presets import presets
 from tokenwire_trio.cli.wires import wires
 
 
@@ -20,7 +22,7 @@ def tokenwire() -> None:
     """Stream answers of language models, token by token."""
 
 
-for command in (ask, decode, encode, wires):
+for command in (ask, decode, doctor, encode, presets, wires):
     tokenwire.add_command(command)
 
 

@@ -8,8 +8,10 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, final
 import attrs
 import click
 
+from tokenwire.provider_config import Tool
 from tokenwire.wire import WIRE_KINDS
 from tokenwire_trio.cli.key_values import header_lines, json_items, text_items
+from tokenwire_trio.cli.tool_file import tools_from_files
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -21,6 +23,8 @@ class ProviderOptions:
     """What the options of `provider_options` were given, None or empty where they were not."""
 
     config: Path | None
+    preset: str | None
+    preset_value: Mapping[str, str]
     wire: str | None
     base_url: str | None
     key_env: str | None
@@ -36,12 +40,13 @@ class ProviderOptions:
     stop: tuple[str, ...] = attrs.field(repr=False)
     seed: int | None
     reasoning: str | None
+    tool: tuple[Tool, ...]
     extra: Mapping[str, object] = attrs.field(repr=False)
 
     @property
     def names_a_provider(self) -> bool:
         """Whether they say whom to ask, or how."""
-        return any((self.config, self.wire, self.base_url, self.key_env))
+        return any((self.config, self.preset, self.wire, self.base_url, self.key_env))
 
 
 #: Needed by `tokenwire decode` too, which has no provider.
@@ -62,6 +67,19 @@ _OPTIONS: Final = (
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         metavar="FILE",
         help="TOML file with a [provider] table. The other options override it.",
+    ),
+    click.option(
+        "--preset",
+        metavar="NAME",
+        help="Well-known server, see 'tokenwire presets'. The other options override it. The key"
+        " comes from the variable that the preset names, if that is set.",
+    ),
+    click.option(
+        "--preset-value",
+        multiple=True,
+        metavar="NAME=VALUE",
+        callback=text_items,
+        help="What the preset's URL has in braces, e.g. region=north.  [repeatable]",
     ),
     wire_option,
     click.option(
@@ -84,6 +102,15 @@ _OPTIONS: Final = (
     ),
     click.option("--seed", type=int, metavar="N", help="For repeatable answers."),
     click.option("--reasoning", metavar="EFFORT", help="How much to reason, e.g. low or high."),
+    click.option(
+        "--tool",
+        multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        metavar="FILE.json",
+        callback=tools_from_files,
+        help='Tool that the model may call: {"name": …, "description": …, "parameters": SCHEMA}, or'
+        " a JSON schema whose title is the name.  [repeatable]",
+    ),
     click.option(
         "--extra",
         multiple=True,

@@ -13,6 +13,7 @@ from typing import Any, Final, cast, final
 import attrs
 
 from tokenwire.config import Config, ConfigError, ProviderSection
+from tokenwire.presets import preset
 from tokenwire.wire import WIRE_KINDS
 from tokenwire_trio.cli.key_values import guarded
 from tokenwire_trio.cli.provider_options import ProviderOptions
@@ -49,18 +50,36 @@ def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
     Raises:
         ConfigError: If something is missing, unknown or has a bad value.
     """
-    if options.config is None and options.base_url is None:
-        raise ConfigError("say whom to ask: --base-url URL, or --config FILE")
+    if options.config is None and options.preset is None and options.base_url is None:
+        raise ConfigError("say whom to ask: --preset NAME, --base-url URL, or --config FILE")
+    if options.config is not None and options.preset is not None:
+        raise ConfigError("--config and --preset exclude each other: a file may name a preset, too")
     if options.key_env is not None:
         _check_variable(options.key_env, environ)
-    document = _base_document(options.config)
+    document = _base_document(options)
     for path, value in _overlay(options):
         _put(document, path, value)
+    if (variable := _conventional_variable(options, environ)) is not None:
+        _put(document, (*_ENDPOINT, "credential_env"), variable)
     section = Config.from_mapping(document, environ).provider
     # After the library has checked it, the document is known to have this shape.
     return Target(
-        section=section, key_variable=document["provider"]["endpoint"].get("credential_env")
+        section=section, key_variable=document["provider"].get("endpoint", {}).get("credential_env")
     )
+
+
+def _conventional_variable(options: ProviderOptions, environ: Mapping[str, str]) -> str | None:
+    """Name the variable in which people keep the preset's key, if it is set and wanted.
+
+    At another address than the preset's own, the key is nobody else's business.
+    """
+    if options.preset is None or options.key_env is not None or options.base_url is not None:
+        return None
+    try:
+        variable = preset(options.preset).key_env
+    except ValueError:
+        return None  # the library tells of it with the rest
+    return variable if variable is not None and environ.get(variable) else None
 
 
 def _check_variable(name: str, environ: Mapping[str, str]) -> None:
@@ -74,9 +93,15 @@ def _check_variable(name: str, environ: Mapping[str, str]) -> None:
     )
 
 
-def _base_document(file: Path | None) -> Document:
-    if file is None:
+def _base_document(options: ProviderOptions) -> Document:
+    if options.preset is not None:
+        return {"provider": {"preset": options.preset}}
+    if options.config is None:
         return {"provider": {"kind": WIRE_KINDS[0]}}
+    return _read(options.config)
+
+
+def _read(file: Path) -> Document:
     try:
         return tomllib.loads(file.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -98,9 +123,11 @@ def _overlay(options: ProviderOptions) -> Iterable[tuple[_Path, object]]:
         ((*_DEFAULTS, "stop"), options.stop or None),
         ((*_DEFAULTS, "seed"), options.seed),
         ((*_DEFAULTS, "reasoning"), options.reasoning),
+        ((*_DEFAULTS, "tools"), options.tool or None),
     )
     yield from (place for place in places if place[1] is not None)
     for table, items in (
+        (("provider", "preset_values"), options.preset_value),
         ((*_ENDPOINT, "headers"), guarded(options.header)),
         ((*_ENDPOINT, "query"), options.query),
         ((*_ENDPOINT, "quirks"), options.quirk),

@@ -1,0 +1,80 @@
+"""Let a model call a tool, give it the result, and go on until it answers in words.
+
+    TOKENWIRE_PROVIDER_PRESET=openai TOKENWIRE_PROVIDER_MODEL=some-model \
+    TOKENWIRE_PROVIDER_CREDENTIAL_ENV=OPENAI_API_KEY \
+    python examples/tool_loop.py "What will the weather be like in Oslo this week?"
+
+Every wire format takes the same program: `tokenwire presets` lists the servers to choose from. The
+assistant's message goes back as it came, with the reasoning and signatures that some APIs want.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import trio
+
+import tokenwire
+from tokenwire import Message, ToolCall, ToolResult
+from tokenwire_trio import open_provider
+
+#: A model that calls tools for ever costs money for ever.
+MAX_TURNS: Final = 8
+
+WEATHER: Final = tokenwire.Tool(
+    name="weather",
+    description="Tell the weather of a city for the next days.",
+    parameters={
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},
+        "required": ["city", "days"],
+    },
+)
+
+
+def weather(city: str, days: int) -> object:
+    """Tell the weather; a real program would look it up."""
+    return [{"city": city, "day": day, "sky": "clear", "celsius": 20} for day in range(days)]
+
+
+TOOLS: Final[Mapping[str, Callable[..., object]]] = {"weather": weather}
+
+
+def run_tool(call: ToolCall) -> ToolResult:
+    """Return what the tool says; a mistake of the model's is told to it, so that it can do better.
+
+    The arguments are text that a model wrote: they may be no JSON, or not what the tool takes.
+    """
+    print(f"[{call.name} {call.arguments}]")
+    try:
+        text = json.dumps(TOOLS[call.name](**json.loads(call.arguments or "{}")))
+    except (ValueError, TypeError, KeyError) as error:
+        text = json.dumps({"error": f"{type(error).__name__}: {error}"})
+    return ToolResult(call_id=call.id, text=text, name=call.name)
+
+
+async def ask(provider: tokenwire.Provider, messages: list[Message]) -> tokenwire.Completion:
+    """Print an answer while it comes, and return the whole."""
+    config = tokenwire.ProviderConfig(tools=[WEATHER], max_output_tokens=1000)
+    async with provider.complete(messages, config) as stream:
+        async for token in stream:
+            print(token.text, end="", flush=True)
+        return stream.partial()
+
+
+async def main(question: str) -> None:
+    """Answer a question, with as many calls of tools as it takes."""
+    messages = [Message.user(question)]
+    async with open_provider(tokenwire.Config.from_env(os.environ).provider) as provider:
+        for _ in range(MAX_TURNS):
+            answer = await ask(provider, messages)
+            if not answer.tool_calls:
+                return
+            messages += [answer.message, Message.tool(*map(run_tool, answer.tool_calls))]
+        sys.exit(f"no answer after {MAX_TURNS} turns")
+
+
+if __name__ == "__main__":
+    trio.run(main, sys.argv[1])

@@ -1,0 +1,154 @@
+"""`tokenwire doctor`: how far a small call gets with a configuration, and what stops it."""
+
+import os
+import shutil
+import sys
+import textwrap
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol, final
+
+import attrs
+import click
+import msgspec
+
+from tokenwire_trio.cli.ending import ends_with_exit_code
+from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode, of_error
+from tokenwire_trio.cli.likely_fix import likely_fix
+from tokenwire_trio.cli.outlet import Outlet, standard_outlets
+from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
+from tokenwire_trio.cli.provider_section import Target, load_target
+
+if TYPE_CHECKING:
+    from tokenwire_trio.doctor import Finding, Report, Stage
+
+_TITLES: Final[dict["Stage", str]] = {
+    "dns": "DNS",
+    "tcp": "TCP",
+    "proxy": "proxy",
+    "tls": "TLS",
+    "http": "HTTP",
+    "auth": "auth",
+    "first_token": "first token",
+    "answer": "answer",
+}
+
+
+class _Presentation(Protocol):
+    """How the examination is shown."""
+
+    def tell(self, finding: "Finding") -> None:
+        """Show a finding at once."""
+        ...
+
+    def sum_up(self, report: "Report", target: Target) -> None:
+        """Show what follows from all of them."""
+        ...
+
+
+@click.command(epilog=EXPLANATION)
+@ends_with_exit_code
+@provider_options
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each stage.")
+def doctor(options: ProviderOptions, *, as_json: bool) -> ExitCode:
+    """Find out what is wrong with a configuration.
+
+    Asks the model to say hi and shows how far that gets: DNS, TCP, proxy, TLS, HTTP, auth, the
+    first token, the end of the answer. Where it fails, the last lines say why and what most likely
+    helps. Nothing that it prints holds the key.
+    """
+    target = load_target(options, os.environ)
+    # Only now: trio takes longer to import than all the rest, and --help needs none of it.
+    import trio
+
+    from tokenwire_trio.doctor import examine
+
+    presentation: _Presentation = _Objects() if as_json else _Table(standard_outlets()[0])
+    report = trio.run(
+        partial(
+            examine,
+            target.section,
+            tell=presentation.tell,
+            max_output_tokens=options.max_tokens,
+        )
+    )
+    presentation.sum_up(report, target)
+    return ExitCode.COMPLETE if report.error is None else of_error(report.error)
+
+
+@final
+class _Table:
+    """A line for each stage, and the upshot below."""
+
+    def __init__(self, stdout: Outlet) -> None:
+        self._stdout = stdout
+
+    def tell(self, finding: "Finding") -> None:
+        outcome = finding.outcome.replace("_", " ")
+        row = f"{_TITLES[finding.stage]:<11}  {outcome:<11}  {_duration(finding.seconds):>8}"
+        row = f"{row}  {finding.detail}".rstrip()
+        if finding.outcome in ("skipped", "not_reached"):
+            self._stdout.write(row, dim=True)
+            self._stdout.write("\n")
+        else:
+            self._stdout.line(row)
+
+    def sum_up(self, report: "Report", target: Target) -> None:
+        self._stdout.line("")
+        if report.error is None or report.failed is None:
+            first_token = _duration(report.response.timings.first_token)
+            self._paragraph(f"All is well: {report.url} answered, first token after {first_token}.")
+            return
+        self._paragraph(f"{_TITLES[report.failed]} failed: {report.error}")
+        self._paragraph(f"Likely fix: {likely_fix(report.error, target)}")
+        self._paragraph(f"The request was for {report.url}")
+
+    def _paragraph(self, text: str) -> None:
+        """Show text without tearing words apart at a terminal's edge."""
+        if not self._stdout.terminal:
+            self._stdout.line(text)
+            return
+        width = shutil.get_terminal_size().columns
+        lines = textwrap.wrap(
+            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        for line in lines:
+            self._stdout.line(line)
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds >= 1:
+        return f"{seconds:.2f} s"
+    return f"{seconds * 1000:.{0 if seconds >= 0.01 else 1}f} ms"
+
+
+@final
+class _Objects:
+    """A JSON object on each line: one for each stage, and a last one for the whole."""
+
+    def tell(self, finding: "Finding") -> None:
+        _print_object({"type": "stage", **attrs.asdict(finding)})
+
+    def sum_up(self, report: "Report", target: Target) -> None:
+        error = report.error
+        _print_object(
+            {
+                "type": "summary",
+                "ok": error is None,
+                "failed": report.failed,
+                "error": None if error is None else error.facts(),
+                "likely_fix": None if error is None else likely_fix(error, target),
+                "url": report.url,
+                "status": report.response.status,
+                "request_id": report.response.request_id,
+                "model": report.model,
+                "timings": attrs.asdict(report.response.timings),
+            }
+        )
+
+
+def _print_object(content: dict[str, object]) -> None:
+    # Bytes: neither the locale's encoding nor Windows' line ends have a say in JSON.
+    sys.stdout.buffer.write(msgspec.json.encode(content) + b"\n")
+    sys.stdout.buffer.flush()
