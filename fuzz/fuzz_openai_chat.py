@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fuzz.exchanges import SMALL_LIMITS, Response, outcome_of
-from fuzz.invariants import check_memory, check_outcome
+from fuzz.invariants import check_events, check_memory, check_terminal
 from tokenwire.endpoint import Limits
 
 _LIMITS = Limits()
@@ -16,6 +16,7 @@ def one_input(data: bytes) -> None:
         response = Response(body)
         for limits in (_LIMITS, SMALL_LIMITS):
             outcome = outcome_of(response, limits=limits)
-            check_outcome(outcome, response)
+            check_events(outcome.events)
+            check_terminal(outcome, response)
             if limits is SMALL_LIMITS:
                 check_memory(outcome.exchange, limits)

@@ -11,22 +11,31 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
-#: Each harness with the dictionary that speaks its language.
-HARNESSES: Final = {
-    "sse": "sse",
-    "ndjson": "openai_chat",
-    "openai_chat": "openai_chat",
-    "exchange": "response",
-    "splits": "response",
-}
 
-#: Longest input: a few events. Longer ones are slow and show nothing new.
-MAX_INPUT_BYTES: Final = 4096
+class Harness(NamedTuple):
+    """What a harness is fed with.
+
+    Attributes:
+        dictionary: The one that speaks its language.
+        max_bytes: Longest input, a few events. Longer ones are slow and show nothing new.
+    """
+
+    dictionary: str
+    max_bytes: int
+
+
+HARNESSES: Final = {
+    "sse": Harness("sse", 256),
+    "ndjson": Harness("openai_chat", 256),
+    "openai_chat": Harness("openai_chat", 768),
+    "exchange": Harness("response", 768),
+    "splits": Harness("response", 768),
+}
 
 _HERE: Final = Path(__file__).parent
 _OWN_STREAMS: Final = _HERE.parent / "tests" / "data" / "openai_chat"
@@ -35,16 +44,18 @@ _ENTRY: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 def seeds(name: str) -> list[bytes]:
     """Return real inputs for a harness: the suite's streams, and recordings where they are."""
+    size = HARNESSES[name].max_bytes
+    bodies = [_opening_and_end(body, size) for body in _bodies("chat_completions")]
     match name:
         case "sse":
-            found = [*_bodies("chat_completions"), *_conformance_cases()]
+            found = [*bodies, *_conformance_cases()]
         case "ndjson":
-            found = [*_bodies("ollama_chat"), *map(_data_lines, _bodies("chat_completions"))]
+            found = [*_bodies("ollama_chat"), *map(_data_lines, bodies)]
         case "openai_chat":
-            found = [_data_lines(body) for body in _bodies("chat_completions")]
+            found = [_data_lines(body) for body in bodies]
         case _:
-            found = list(_responses())
-    return sorted({seed[:MAX_INPUT_BYTES] for seed in found if seed})
+            found = list(_responses(size))
+    return sorted({seed[:size] for seed in found if seed})
 
 
 def dictionary(name: str) -> list[bytes]:
@@ -56,7 +67,7 @@ def dictionary(name: str) -> list[bytes]:
 
 def dictionary_file(name: str) -> Path:
     """Return where a harness's dictionary is, in libFuzzer's format."""
-    return _HERE / "dictionaries" / f"{HARNESSES[name]}.dict"
+    return _HERE / "dictionaries" / f"{HARNESSES[name].dictionary}.dict"
 
 
 def inputs(name: str) -> SearchStrategy[bytes]:
@@ -65,7 +76,7 @@ def inputs(name: str) -> SearchStrategy[bytes]:
 
     known = seeds(name)
     whole = st.sampled_from(known)
-    position = st.integers(0, MAX_INPUT_BYTES)
+    position = st.integers(0, HARNESSES[name].max_bytes)
     piece = st.builds(_slice, whole, position, position)
     beginning = st.builds(_slice, whole, st.just(0), position)
     noise = st.binary(max_size=20)
@@ -93,7 +104,7 @@ def _unescaped(word: str) -> bytes:
 def _bodies(api: str) -> Iterator[bytes]:
     if api == "chat_completions":
         yield from (file.read_bytes() for file in sorted(_OWN_STREAMS.glob("*.sse")))
-    yield from (_opening_and_end(file.read_bytes()) for file in _recordings(api))
+    yield from (file.read_bytes() for file in _recordings(api))
 
 
 def _recordings(api: str) -> list[Path]:
@@ -101,13 +112,12 @@ def _recordings(api: str) -> list[Path]:
     return sorted(Path(corpus, api).glob("*/body.bin")) if corpus else []
 
 
-def _opening_and_end(body: bytes) -> bytes:
-    """Shorten a body to its first and last events."""
-    if len(body) <= MAX_INPUT_BYTES:
+def _opening_and_end(body: bytes, size: int) -> bytes:
+    """Shorten a body to its beginning and its last events."""
+    if len(body) <= size:
         return body
-    opening, _, _ = body[: MAX_INPUT_BYTES // 2].rpartition(b"\n")
-    _, _, end = body[-MAX_INPUT_BYTES // 4 :].partition(b"\n\n")
-    return opening + b"\n\n" + end
+    _, _, end = body[-size // 4 :].partition(b"\n\n")
+    return body[: size // 2] + b'"}}]}\n\n' + end
 
 
 def _data_lines(body: bytes) -> bytes:
@@ -117,7 +127,7 @@ def _data_lines(body: bytes) -> bytes:
     )
 
 
-def _responses() -> Iterator[bytes]:
+def _responses(size: int) -> Iterator[bytes]:
     """Give whole responses in the format of `fuzz.exchanges.parse_response`."""
     for file in sorted(_OWN_STREAMS.glob("*.sse")):
         for head in (b"200 clean", b"200 cut"):
@@ -128,8 +138,8 @@ def _responses() -> Iterator[bytes]:
             f"{meta['status']} clean",
             *(f"{name}: {value}" for name, value in meta["headers"]),
         ]
-        opening = "\n".join(lines[:12]).encode("latin-1", "replace")
-        yield opening + b"\n\n" + _opening_and_end(file.read_bytes())
+        opening = "\n".join(lines[:8]).encode("latin-1", "replace")
+        yield opening + b"\n\n" + _opening_and_end(file.read_bytes(), size // 2)
 
 
 def _conformance_cases() -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from fuzz.inputs import HARNESSES, MAX_INPUT_BYTES, dictionary_file
+from fuzz.inputs import HARNESSES, dictionary_file
 from fuzz.make_seeds import SEEDS, write_seeds
 
 _HERE: Final = Path(__file__).parent
@@ -43,7 +43,7 @@ def run(name: str, seconds: int) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
     options = [
         f"-max_total_time={seconds}",
-        f"-max_len={MAX_INPUT_BYTES}",
+        f"-max_len={HARNESSES[name].max_bytes}",
         f"-timeout={_INPUT_TIMEOUT}",
         f"-dict={dictionary_file(name)}",
         f"-artifact_prefix={findings / name}-",

@@ -83,7 +83,9 @@ def _long(event: str) -> Callable[[Limits], Iterator[bytes]]:
     def body(limits: Limits) -> Iterator[bytes]:
         text = "y" * (limits.line_bytes * 3 // 4)
         for number in itertools.count():
-            yield f"data: {event}\n\n".replace("@", str(number)).replace("LONG", text).encode()
+            choice = str(number % limits.choices)
+            whole = event.replace("@", str(number)).replace("CHOICE", choice)
+            yield f"data: {whole}\n\n".replace("LONG", text).encode()
 
     return body
 
@@ -139,7 +141,7 @@ HOSTILE: Final = {
     "long_ids": Hostile(
         _long('{"choices":[{"delta":{"tool_calls":[{"id":"@LONG"}]}}]}'), "answer_bytes"
     ),
-    "log_probabilities": Hostile(_events(_LOGPROBS), "answer_bytes"),
+    "log_probabilities": Hostile(_events(_LOGPROBS, times=1), "answer_bytes"),
     "reasoning_details": Hostile(_numbered(_DETAIL), "answer_bytes"),
     "reasoning_texts": Hostile(
         _events(_delta(reasoning_details=[{"index": 0, "text": "ab"}])), "answer_bytes"
@@ -156,7 +158,7 @@ HOSTILE: Final = {
         _wide('{"x":NaN,"z":"WIDE","y":' + "[" * 300 + "]" * 300 + "}", "\\n"), "json_depth"
     ),
     "long_finish_reasons": Hostile(
-        _long('{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"@LONG"}]}'), None
+        _long('{"choices":[{"index":CHOICE,"delta":{"content":"a"},"finish_reason":"@LONG"}]}'), None
     ),
     "long_event_ids": Hostile(_long(f"{_TEXT}\nid: LONG"), None),
     "error_body": Hostile(_after(b'{"error":"', b"x" * 4096), "error_body", 500),

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from fuzz import fuzz_splits, fuzz_sse
 from fuzz.__main__ import fuzz_with_hypothesis, load
-from fuzz.inputs import HARNESSES, MAX_INPUT_BYTES, dictionary, inputs, seeds
+from fuzz.inputs import HARNESSES, dictionary, inputs, seeds
 from fuzz.make_seeds import write_seeds
 from tests.split_points import EXHAUSTIVE
 from tokenwire.sse import SSEDecoder
@@ -82,7 +82,7 @@ def test_seeds_are_written_for_every_harness(tmp_path: Path) -> None:
     for name, count in counts.items():
         sizes = [file.stat().st_size for file in (tmp_path / name).iterdir()]
         assert len(sizes) == count > 0
-        assert max(sizes) <= MAX_INPUT_BYTES
+        assert max(sizes) <= HARNESSES[name].max_bytes
 
 
 def test_an_unknown_harness_is_refused_with_the_known_ones() -> None:

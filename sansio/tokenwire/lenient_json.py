@@ -152,4 +152,4 @@ def as_count(value: object) -> int | None:
 
 def compact(value: object) -> str:
     """Write a decoded value as one line of JSON, with its strings repaired."""
-    return repaired(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
+    return repaired(json.dumps(value, ensure_ascii=False, separators=(",", ":")))

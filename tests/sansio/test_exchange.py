@@ -494,6 +494,7 @@ def test_not_found_shows_the_address_and_a_hint(base_url: str, hint: str) -> Non
     error = failure_of(made.receive_eof(clean=True))
     assert error.message.startswith(f"Not Found (POST {base_url}/chat/completions")
     assert hint in error.message
+    assert error.message.endswith(")")
     assert KEY not in error.message
 
 
@@ -508,6 +509,14 @@ def test_a_redirect_shows_where_to(status: int) -> None:
         " set base_url to where the API is"
     )
     assert "redirects to nowhere" in failed(status).message
+    assert not error.in_stream
+
+
+@pytest.mark.parametrize("status", [400, 401])
+def test_only_a_redirect_redirects(status: int) -> None:
+    """Another status may have a location, too."""
+    error = failed(status, b"no", location="https://new.example/v1")
+    assert error.message == "no"
 
 
 # Errors and what they must not hold

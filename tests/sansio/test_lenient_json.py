@@ -59,6 +59,14 @@ def nested(depth: int) -> bytes:
     return text.encode()
 
 
+def test_depth_is_counted_over_what_was_closed() -> None:
+    """What closes takes one level back, and no more."""
+    for text in (b"[[[], [[1]]]]", b'{"a": {"b": {}, "c": [[1]]}}'):
+        lenient.decode(text, 4)
+        with pytest.raises(lenient.TooDeepError):
+            lenient.decode(text, 3)
+
+
 @pytest.mark.parametrize("max_depth", [1, 2, 3, 10])
 def test_the_depth_limit_is_exact(max_depth: int) -> None:
     """As deep as the limit is fine; one level more is not."""
@@ -227,3 +235,9 @@ def test_a_short_text_holds_few_values() -> None:
     """There is at least a byte to each."""
     assert not lenient.holds_more_values(b"[[[[", 4)
     assert lenient.holds_more_values(b"[[[[[", 4)
+
+
+def test_the_depth_goes_on_where_a_neighbour_ended() -> None:
+    """The end of an array leads out of that array only."""
+    with pytest.raises(lenient.TooDeepError):
+        lenient.decode(b"[[[], [[]]]]", 3)

@@ -11,10 +11,13 @@ from pathlib import Path
 import attrs
 import pytest
 
+from fuzz.invariants import retained_bytes
 from tests.hostile import HOSTILE, MiB, read
 from tests.split_points import EXHAUSTIVE
 from tokenwire.endpoint import Limits
 from tokenwire.errors import ProviderError
+from tokenwire.ndjson import NDJSONDecoder
+from tokenwire.sse import LimitExceeded, SSEDecoder
 
 KiB = 1024
 
@@ -32,7 +35,7 @@ LIMITS = Limits(
 )
 
 #: What a read itself costs, and Python, beside what the limit allows.
-SLACK = 1 * MiB
+SLACK = 256 * KiB
 
 every_body = pytest.mark.parametrize("name", HOSTILE)
 
@@ -73,6 +76,23 @@ def test_an_endless_body_is_cut_off_within_its_limit(name: str) -> None:
         tracemalloc.stop()
     _check_end(name, reading.error, LIMITS)
     assert peak <= _allowed(name, LIMITS) + SLACK
+
+
+@pytest.mark.parametrize("make", [SSEDecoder, NDJSONDecoder])
+@pytest.mark.parametrize(
+    ("piece", "limit"), [(b"x" * 100, "line_bytes"), (b"\n\n", "silent_bytes")]
+)
+def test_a_decoder_alone_cuts_off_what_is_endless(
+    make: type[SSEDecoder | NDJSONDecoder], piece: bytes, limit: str
+) -> None:
+    """It says which limit it was, keeps nothing, and takes no more."""
+    decoder = make(LIMITS)
+    bound = getattr(LIMITS, limit)
+    for _ in range(bound // len(piece)):
+        assert decoder.receive_data(piece) == []
+    for items in ([LimitExceeded(limit, bound)], []):
+        assert decoder.receive_data(piece) == items
+    assert retained_bytes(decoder) < 4 * KiB
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="takes a minute: set TOKENWIRE_EXHAUSTIVE=1")

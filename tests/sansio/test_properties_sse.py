@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import attrs
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fuzz.exchanges import SMALL_LIMITS, single_bytes
@@ -49,7 +49,15 @@ def test_the_events_do_not_depend_on_the_cuts(case: tuple[bytes, list[bytes]]) -
     assert sse_items(SSEDecoder(), single_bytes(body)) == whole
 
 
+_TOO_LARGE = b"data: 12345678\ndata: 12345678\n\n"
+
+
+# Blocks behind an event that is too large, in the read that completes it, must not come out.
 @few_examples
+@example(
+    (_TOO_LARGE + b"data: x\n\n", [_TOO_LARGE[:15], _TOO_LARGE[15:] + b"data: x\n\n"]),
+    attrs.evolve(SMALL_LIMITS, event_bytes=10),
+)
 @given(streams.flatmap(lambda body: st.tuples(st.just(body), chunkings(body))), limits)
 def test_limits_do_not_depend_on_the_cuts(case: tuple[bytes, list[bytes]], limits: Limits) -> None:
     """A limit is passed at the same event however the bytes come, and nothing follows it."""

@@ -150,6 +150,11 @@ def test_the_text_between_keys_stays() -> None:
     assert Scrubber(["abcdefgh", "12345678"]).scrub("abcdefgh-12345678") == f"{REDACTED}-{REDACTED}"
 
 
+def test_a_slash_in_an_encoded_key_is_encoded() -> None:
+    """In a query it would be, so the short key is recognised as a word in that form."""
+    assert Scrubber(["a/b"]).scrub("?key=a%2Fb") == f"?key={REDACTED}"
+
+
 def test_a_percent_encoded_key_is_replaced() -> None:
     """A key that was sent in a URL comes back in the URL's spelling."""
     key = "a/b+c=d&e?f#g%h"

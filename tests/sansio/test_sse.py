@@ -451,3 +451,18 @@ def test_events_are_values() -> None:
     assert hash(ServerSentEvent(b"a")) == hash(ServerSentEvent(b"a"))
     with pytest.raises(AttributeError):
         ServerSentEvent(b"a").data = b"b"  # type: ignore[misc]  # what is tested
+
+
+def test_an_error_field_is_nothing_to_a_decoder_without_options() -> None:
+    """Out of the box the decoder is the standard's."""
+    assert SSEDecoder().receive_data(b"error: boom\n\n") == []
+
+
+def test_a_crlf_near_the_end_of_a_read_is_one_end() -> None:
+    """Wherever the decoder divides its work, it does so between lines."""
+    assert decode(b"data: a\r\nid") == []
+
+
+def test_a_crlf_at_the_start_of_a_stream_is_one_end() -> None:
+    """What follows in the same read shows that the line end was whole."""
+    assert decode(b"\r\ndata: a\n\n") == [ServerSentEvent(b"a")]

@@ -136,6 +136,13 @@ def test_plain_text_is_no_answer(body: bytes) -> None:
     assert (error.reason, error.excerpt) == ("content_type", body.decode())
 
 
+def test_what_is_no_answer_is_told_in_one_sentence() -> None:
+    """With what to look at first."""
+    assert error_of(b"Bad Gateway").message == (
+        "the response is neither an event stream nor JSON: is base_url the API's?"
+    )
+
+
 def test_the_excerpt_of_plain_text_is_bounded() -> None:
     """Its beginning says enough."""
     assert error_of(b"x" * 300).excerpt == "x" * 256
@@ -257,3 +264,17 @@ def test_many_values_in_an_event_or_a_document_are_refused() -> None:
     for body in (b"data: " + b"," * 11 + b"\n\n", b"data: " + b"," * 11, b"[" + b"," * 10):
         assert "limits.json_values (10)" in error_of(body, limits).message
     assert tokens_of(b"[" + b"," * 9, limits)[-1] == End("stop")
+
+
+def test_the_silence_behind_a_token_may_be_as_long_as_its_limit() -> None:
+    """A token ends the silence before it, and is no part of the next."""
+    limits = Limits(silent_bytes=14)
+    body = b"data: a\n\n" + b"data: nothing\n\n" * 2 + b"data: end\n\n"
+    assert tokens_of(body, limits)[-1] == End("stop")
+
+
+def test_a_body_that_is_no_answer_is_told_in_one_sentence() -> None:
+    """It says what is wrong, and where to look first."""
+    assert error_of(b"Bad gateway\n").message == (
+        "the response is neither an event stream nor JSON: is base_url the API's?"
+    )

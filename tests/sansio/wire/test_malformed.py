@@ -28,6 +28,9 @@ def test_a_truncated_answer_may_be_whole_next_time() -> None:
     """Asking again may help."""
     error = malformed.truncated_error()
     assert (error.reason, error.retryable, error.excerpt) == ("truncated", True, "")
+    assert error.message == (
+        "the stream ended cleanly, but without a finish reason or end marker: the answer is cut off"
+    )
 
 
 def test_a_schema_error_quotes_what_it_found() -> None:
@@ -61,10 +64,22 @@ def test_damage_is_told(data: bytes, reason: str, retryable: bool) -> None:
     assert malformed.is_json(data, Limits(json_depth=2)) is False
 
 
+@pytest.mark.parametrize(("data", "what"), [(b"{", "JSON"), (b'"\xff"', "UTF-8")])
+def test_damage_is_told_in_one_sentence(data: bytes, what: str) -> None:
+    """With who may have done it."""
+    with pytest.raises(MalformedResponseError) as caught:
+        malformed.decode_json(data, Limits())
+    assert caught.value.message == (
+        f"the answer holds what is no valid {what}: the server or a proxy damaged it"
+    )
+
+
 @pytest.mark.parametrize("data", [b"5", b"[1]", b"null", b'"{}"'])
 def test_what_is_no_object_is_told(data: bytes) -> None:
     """Where an object belongs."""
-    with pytest.raises(MalformedResponseError, match="JSON, but no object") as caught:
+    with pytest.raises(
+        MalformedResponseError, match=r"^an event of the stream is JSON, but no object$"
+    ) as caught:
         malformed.decode_object(data, Limits())
     assert (caught.value.reason, caught.value.excerpt) == ("schema", data.decode())
     assert malformed.is_json(data, Limits())

@@ -256,7 +256,7 @@ def _message(members: Mapping[str, Any]) -> str | None:
 def _word(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    return (lenient.as_text(value) or None) if isinstance(value, str) else None
+    return lenient.as_text(value) or None
 
 
 def _status(members: Mapping[str, Any], code: str | None) -> int | None:

@@ -313,6 +313,28 @@ def test_a_fragment_that_says_nothing_is_no_token() -> None:
     assert read(body(*events, STOP)) == [ToolCallDelta(0, "1", "f"), end()]
 
 
+def test_a_fragment_that_says_nothing_does_not_hide_the_next() -> None:
+    """Both may come in one delta."""
+    fragments = [{"index": 0}, {"index": 1, "id": "1", "function": {"name": "f"}}]
+    assert read(body(chunk({"tool_calls": fragments}), STOP)) == [
+        ToolCallDelta(0, "1", "f"),
+        end(),
+    ]
+
+
+def test_arguments_of_several_calls_may_come_without_index() -> None:
+    """They belong to the last calls, in their order."""
+    begun = [{"id": name, "function": {"name": name}} for name in ("f", "g")]
+    grown = [{"function": {"arguments": text}} for text in ("1", "2")]
+    assert read(body(chunk({"tool_calls": begun}), chunk({"tool_calls": grown}), STOP)) == [
+        ToolCallDelta(0, "f", "f"),
+        ToolCallDelta(1, "g", "g"),
+        ToolCallDelta(0, arguments="1"),
+        ToolCallDelta(1, arguments="2"),
+        end(),
+    ]
+
+
 def test_arguments_that_are_json_become_its_text() -> None:
     """Some servers send the object itself."""
     call = {"index": 0, "id": "1", "function": {"name": "f", "arguments": {"a": [1, "é"]}}}
@@ -617,7 +639,7 @@ def test_json_that_is_no_object_is_no_chunk(data: str) -> None:
     error = failure_of(read(body(text("Hi"), data)))
     assert isinstance(error, MalformedResponseError)
     assert (error.reason, error.excerpt, error.tokens_emitted) == ("schema", data, 1)
-    assert "no object" in error.message
+    assert error.message == "an event of the stream is JSON, but no object"
 
 
 @pytest.mark.parametrize("data", ["{", "nonsense", '{"a":1}}', "{'a': 1}"])
@@ -705,7 +727,7 @@ def test_another_document_is_no_answer(document: str) -> None:
     error = failure_of(read(document.encode()))
     assert isinstance(error, MalformedResponseError)
     assert (error.reason, error.excerpt) == ("schema", document)
-    assert "neither a completion nor an error" in error.message
+    assert error.message == "the response is JSON, but neither a completion nor an error"
 
 
 @pytest.mark.parametrize(
@@ -789,3 +811,18 @@ def test_endless_nesting_is_told(depth: int) -> None:
     error = failure_of(events)
     assert isinstance(error, MalformedResponseError)
     assert "limits.json_depth (128)" in error.message
+
+
+def test_a_fragment_that_says_nothing_hides_none_behind_it() -> None:
+    """The next one in the same delta still begins the first call."""
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}
+    events = read(body(chunk({"tool_calls": [{}, call]}), chunk({}, "tool_calls"), DONE))
+    assert events[0] == ToolCallDelta(0, "a", "f", "{}")
+
+
+def test_several_parts_of_reasoning_in_one_delta_are_joined() -> None:
+    """In their order, whatever each is called."""
+    parts = [{"type": "reasoning", "summary": "a"}, {"type": "reasoning", "summary": "b"}]
+    parts.append({"type": "thinking", "thinking": "c"})
+    parts.append({"type": "thinking", "thinking": "d"})
+    assert read(body(chunk({"content": parts}), STOP, DONE))[0] == ReasoningDelta("abcd")

@@ -152,6 +152,7 @@ CONTENTS: list[tuple[Any, str | None, str | None]] = [
     ([{"type": "thinking", "thinking": None}, {"type": "thinking"}], None, None),
     ([{"type": "reasoning", "summary": [{"type": "summary_text", "text": "h"}]}], None, "h"),
     ([{"type": "reasoning", "summary": "h"}, "a"], "a", "h"),
+    ([{"type": "thinking", "thinking": "h"}, {"type": "reasoning", "summary": "m"}], None, "hm"),
     (
         [{"type": "thinking", "thinking": "h"}, {"type": "thinking", "thinking": "m"}],
         None,

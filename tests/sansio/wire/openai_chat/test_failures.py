@@ -61,6 +61,12 @@ BY_STATUS: list[tuple[int, dict[str, Any], dict[str, object]]] = [
     (403, {"code": "unsupported_country_region_territory"}, AUTH),
     (403, {"type": "invalid_request_error"}, AUTH),
     (402, {}, QUOTA),
+    (402, {"code": "invalid_api_key"}, QUOTA),
+    (404, {"code": "invalid_api_key"}, other("not_found")),
+    (404, {"code": "content_filter"}, other("content_filter")),
+    (405, {"code": "content_filter"}, REJECTED),
+    (422, {"code": "context_length_exceeded"}, other("context_length")),
+    (423, {"code": "context_length_exceeded"}, REJECTED),
     (403, {"code": "insufficient_quota"}, QUOTA),
     (404, {"code": "model_not_found", "type": "invalid_request_error"}, other("not_found")),
     (400, {"code": "model_not_found"}, other("not_found")),
@@ -346,6 +352,7 @@ def test_a_moderated_prompt_is_no_matter_of_keys(metadata: dict[str, Any]) -> No
     error = failure(403, error_of(code=403, metadata=metadata))
     assert isinstance(error, OtherError)
     assert (error.kind, error.status) == ("content_filter", 403)
+    assert (error.message, error.code) == ("what happened", "403")
     assert isinstance(failure(403, error_of(metadata={"provider": "x"})), AuthError)
     assert isinstance(failure(403, error_of(metadata="reasons")), AuthError)
 
@@ -398,6 +405,12 @@ def test_an_event_named_error_is_an_error(data: Any, message: str) -> None:
     error = in_stream(data, event="error")
     assert isinstance(error, OtherError)
     assert (error.kind, error.message) == ("server", message)
+
+
+def test_an_event_named_error_may_be_no_utf8() -> None:
+    """It is read as far as it goes."""
+    error = failure_of(read(b"event: error\ndata: what \xff happened\n\n"))
+    assert error.message == "what \ufffd happened"
 
 
 def test_an_error_field_is_an_error() -> None:
@@ -473,3 +486,36 @@ def test_the_value_before_a_stream_and_inside_one_is_the_same_failure() -> None:
         "in_stream": True,
         "tokens_emitted": 1,
     }
+
+
+def test_a_used_up_account_is_no_matter_of_keys() -> None:
+    """Status 402 speaks of credit, whatever word stands beside it."""
+    error = failure(402, error_of(code="permission_denied"))
+    assert isinstance(error, RateLimitError)
+    assert error.scope == "quota"
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 422, 503])
+def test_a_code_is_more_precise_than_the_status_beside_it(status: int) -> None:
+    """Servers send one reason with several statuses."""
+    error = failure(status, error_of(code="content_filter"))
+    assert isinstance(error, OtherError)
+    assert error.kind == "content_filter"
+
+
+def test_a_word_of_keys_does_not_outweigh_a_status_that_names_something_else() -> None:
+    """What is not there is not there, whoever asks."""
+    error = failure(404, error_of(code="permission_denied"))
+    assert isinstance(error, OtherError)
+    assert error.kind == "not_found"
+
+
+def test_a_moderated_prompt_keeps_the_code_of_its_error() -> None:
+    """An application may look it up."""
+    assert failure(403, error_of(code="blocked", metadata={"reasons": ["x"]})).code == "blocked"
+
+
+def test_an_error_event_may_be_damaged() -> None:
+    """What is no UTF-8 becomes U+FFFD, as in every event."""
+    error = failure_of(read(b"event: error\ndata: \xffboom\n\n"))
+    assert error.message == "\ufffdboom"

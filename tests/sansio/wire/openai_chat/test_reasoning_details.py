@@ -123,3 +123,12 @@ def test_the_size_grows_with_every_piece() -> None:
     assert details.size == 1024 + len('{"a":"b"}') + 256
     details.add([{"a": "b"}, None])
     assert details.size == 1024 + 2 * (len('{"a":"b"}') + 256) + len("{}") + 256
+
+
+def test_the_size_grows_with_every_detail() -> None:
+    """Each has members of its own to keep."""
+    details = ReasoningDetails()
+    details.add([{"index": 0}])
+    before = details.size
+    details.add([{"index": 1}])
+    assert details.size == 2 * before
