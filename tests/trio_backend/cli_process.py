@@ -2,9 +2,11 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -45,6 +47,30 @@ def run_process(
         check=False,
         timeout=60,
     )
+
+
+def run_on_terminal(*arguments: str, **variables: str) -> tuple[int, str]:
+    """Run a command on a terminal; return its exit code and all that the terminal got."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *arguments],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=child_environment(**{"TERM": "xterm", **variables}),
+    ) as process:
+        os.close(theirs)
+        output = b"".join(_read_terminal(ours))
+        os.close(ours)
+    # The terminal's driver makes two characters of each line feed.
+    return process.returncode, output.decode().replace("\r\n", "\n")
+
+
+def _read_terminal(descriptor: int) -> Iterator[bytes]:
+    # Linux reports the end of the other side as an error.
+    with suppress(OSError):
+        while data := os.read(descriptor, 65536):
+            yield data
 
 
 async def start_process(*arguments: str) -> trio.Process:

@@ -17,7 +17,7 @@ NO_SETTINGS: Final = ProviderConfig()
 HELLO: Final = [Message.user("Hello")]
 
 
-def provider_section(base_url: str = "http://host.example/v1", **endpoint: Any) -> ProviderSection:
+def provider_section(base_url: str = "http://localhost/v1", **endpoint: Any) -> ProviderSection:
     """Describe a provider of chat completions.
 
     Args:

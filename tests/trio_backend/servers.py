@@ -207,6 +207,7 @@ class MemoryNetwork:
 
     Attributes:
         connections: The client's end of every connection so far.
+        targets: The host and port that each was for.
     """
 
     def __init__(
@@ -219,10 +220,12 @@ class MemoryNetwork:
         self._handler = handler
         self._make_pair = make_pair
         self.connections: list[WatchedStream] = []
+        self.targets: list[tuple[str, int]] = []
 
     async def __call__(self, host: str, port: int) -> trio.abc.Stream:
         """Connect."""
         await trio.lowlevel.checkpoint()
+        self.targets.append((host, port))
         client, server = self._make_pair()
         self._nursery.start_soon(_serve, self._handler, server)
         self.connections.append(WatchedStream(client))

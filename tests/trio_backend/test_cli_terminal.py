@@ -2,18 +2,14 @@
 
 import importlib.metadata
 import importlib.util
-import os
-import pty
 import re
-import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 import trio
 
 from tests.gguf import ANSWER, THOUGHT
-from tests.trio_backend.cli_process import COMMAND, child_environment, run_process
+from tests.trio_backend.cli_process import run_on_terminal, run_process
 from tests.trio_backend.servers import answer, replies, socket_server
 
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
@@ -21,27 +17,7 @@ _THINK = 'chat_template_kwargs={"think": true}'
 
 
 def _on_terminal(*arguments: str, **variables: str) -> tuple[int, str]:
-    """Run `ask` on a terminal; return its exit code and all that the terminal got."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "ask", *arguments],
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        env=child_environment(**{"TERM": "xterm", **variables}),
-    ) as process:
-        os.close(theirs)
-        output = b"".join(_read_terminal(ours))
-        os.close(ours)
-    # The terminal's driver makes two characters of each line feed.
-    return process.returncode, output.decode().replace("\r\n", "\n")
-
-
-def _read_terminal(descriptor: int) -> Iterator[bytes]:
-    # Linux reports the end of the other side as an error.
-    with suppress(OSError):
-        while data := os.read(descriptor, 65536):
-            yield data
+    return run_on_terminal("ask", *arguments, **variables)
 
 
 @pytest.fixture(autouse=True)

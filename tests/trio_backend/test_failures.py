@@ -14,10 +14,10 @@ import trio
 
 from tokenwire.errors import MalformedResponseError, NetworkError, Phase
 from tokenwire_trio.deadlines import Limit
-from tokenwire_trio.dialing import NoAddressError
 from tokenwire_trio.failures import timed_out, translate
 from tokenwire_trio.http1 import PeerClosedError
 from tokenwire_trio.progress import Progress
+from tokenwire_trio.tcp import NoAddressError
 
 
 def os_error(number: int) -> OSError:
@@ -62,7 +62,7 @@ NETWORK_FAILURES: list[tuple[Exception, Phase, Phase, bool, str]] = [
         "tcp",
         "tcp",
         True,
-        r"\(::1: connection refused, 127\.0\.0\.1: oserror\): is the server up",
+        r"\(::1: connection refused, 127\.0\.0\.1: oserror\): is it up",
     ),
     (NoAddressError([("::1", os_error(errno.EMFILE))]), "tcp", "tcp", True, "ulimit -n"),
     (os_error(errno.ENFILE), "tcp", "tcp", True, "too many open files"),

@@ -25,6 +25,7 @@ from tests.trio_backend.servers import (
     ServerSide,
     answer,
     chunk,
+    keeps_alive,
     refusal,
     replies,
     socket_server,
@@ -153,7 +154,9 @@ async def test_a_port_where_nobody_listens_is_named(section: Section) -> None:
         taken.bind(("127.0.0.1", 0))  # bound, but not listening
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         async with open_provider(section(url)) as provider:
-            with pytest.raises(NetworkError, match=r"connection refused.*base_url right") as caught:
+            with pytest.raises(
+                NetworkError, match=r"\(127\.0\.0\.1: connection refused\).*base_url right"
+            ) as caught:
                 async with provider.complete(HELLO):
                     pass
     assert (caught.value.phase, caught.value.sent) == ("tcp", "nothing")
@@ -292,17 +295,17 @@ def open_descriptors() -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
 async def test_nothing_is_left_open(tls: ssl.SSLContext | None, section: Section) -> None:
     """A hundred calls, each left in another way, leave as many descriptors as there were."""
-    handler = replies(answer(*"abc"))
-    async with socket_server(handler, tls) as url, open_provider(section(url)) as provider:
+    async with socket_server(keeps_alive(answer(*"abc")), tls) as url:
         before = open_descriptors()
-        for number in range(100):
-            with trio.CancelScope() as scope:
-                async with provider.complete(HELLO) as stream:
-                    if number % 3 == 0:
-                        scope.cancel()
-                    elif number % 3 == 1:
-                        await anext(stream)
-                    else:
-                        await stream.collect()
+        async with open_provider(section(url)) as provider:
+            for number in range(100):
+                with trio.CancelScope() as scope:
+                    async with provider.complete(HELLO) as stream:
+                        if number % 3 == 0:
+                            scope.cancel()
+                        elif number % 3 == 1:
+                            await anext(stream)
+                        else:
+                            await stream.collect()
         await trio.testing.wait_all_tasks_blocked(0.01)  # the server's ends
         assert open_descriptors() == before

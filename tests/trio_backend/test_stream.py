@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.trio_backend.providers import HELLO, provider_section
+from tests.trio_backend.providers import HELLO, provider_section, streaming
 from tests.trio_backend.servers import (
     DONE_EVENT,
     FINISH_EVENT,
@@ -17,6 +17,7 @@ from tests.trio_backend.servers import (
     STREAM_HEAD,
     MemoryNetwork,
     ServerSide,
+    WatchedStream,
     answer,
     chunk,
     replies,
@@ -232,6 +233,47 @@ async def test_closing_from_another_task_ends_a_wait(nursery: trio.Nursery) -> N
         readers.start_soon(read, stream)
         await wait_all_tasks_blocked()
         await stream.aclose()
+
+
+class EndsWhenClosed(WatchedStream):
+    """A stream on which closing looks to a pending read like the peer's end."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        super().__init__(stream)
+        self._closing = trio.Event()
+        self._begun = False
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Receive once, and from then on only the end."""
+        if not self._begun:
+            self._begun = True
+            return await super().receive_some(max_bytes)
+        with trio.CancelScope(shield=True):
+            await self._closing.wait()
+        return b""
+
+    async def aclose(self) -> None:
+        """Close it."""
+        self._closing.set()
+        await super().aclose()
+
+
+async def test_closing_is_never_taken_for_the_peers_end(nursery: trio.Nursery) -> None:
+    """Whatever a stream makes of being closed under a read, it is our own doing."""
+    network = MemoryNetwork(nursery, replies(STREAM_HEAD))
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        return EndsWhenClosed(await network(host, port))
+
+    async with streaming(provider_section(), dial) as stream, trio.open_nursery() as closers:
+
+        async def close() -> None:
+            await wait_all_tasks_blocked()
+            await stream.aclose()
+
+        closers.start_soon(close)
+        with pytest.raises(trio.ClosedResourceError):
+            await anext(stream)
 
 
 async def test_a_closed_stream_gives_nothing_more(nursery: trio.Nursery) -> None:

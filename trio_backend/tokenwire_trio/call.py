@@ -8,6 +8,7 @@ return, so a peer's fault is a value here too.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias, TypeVar, final
 
@@ -21,9 +22,8 @@ from tokenwire.tokens import Token
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.deadlines import CallClock, Limit
-from tokenwire_trio.failures import TransportError, timed_out, translate
+from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.http1 import RequestCycle, ResponseHead
-from tokenwire_trio.progress import Progress
 
 Events: TypeAlias = list[Token | ProviderError]
 
@@ -36,6 +36,11 @@ REFUSAL_WAIT_S: Final = 5.0
 #: How long to look for an answer after the request could not be sent. It has come already, or the
 #: server never meant to send one.
 EARLY_ANSWER_WAIT_S: Final = 1.0
+
+#: How long the end of the body is waited for once the answer is complete, to use the connection
+#: again. It mostly comes along with the answer's end, but some servers hold the connection open.
+#: OpenAI's own Python client waits as long.
+DRAIN_WAIT_S: Final = 0.1
 
 
 @final
@@ -65,10 +70,10 @@ class Call:
         self.exchange = exchange
         self.clock = clock
         self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes)
-        self._connections = connections
+        self._lease = connections.lease()
         self._connection: HTTPConnection | None = None
-        self._released = False
-        self._progress = Progress(connections.peer)
+        self._draining = False
+        self._progress = connections.progress()
 
     @property
     def finished(self) -> bool:
@@ -114,32 +119,64 @@ class Call:
         return events
 
     async def settle(self) -> None:
-        """Give the connection up if the last event has come.
+        """Give the connection up if the last event has come, unless its end is yet to be read.
 
-        Nothing behind a terminal marker is waited for: some servers hold the connection open.
+        That would keep the caller waiting for the `End`; see `finish`.
         """
         if self.finished:
+            self.clock.ended()
+            if not self._may_drain:
+                await self.aclose()
+
+    async def finish(self) -> None:
+        """Give the connection up, after a short look for the end of an answer that is complete.
+
+        When cancelled it looks no further. May be called again, and from any task.
+        """
+        try:
+            if self._may_drain:
+                await self._drain()
+        finally:
             await self.aclose()
 
     async def aclose(self) -> None:
         """Give the connection up, now and even when cancelled. May be called again."""
         self.clock.ended()
-        if self._connection is not None and not self._released:
-            self._released = True
-            await self._connections.release(self._connection)
+        if self._reusable:
+            self._lease.park()
+        await self._lease.aclose()
+
+    @property
+    def _reusable(self) -> bool:
+        """Whether request and response went as they should, to the last byte."""
+        status = self.exchange.response.status
+        # A refusal is as good as an answer; an answer that failed is not to be trusted.
+        refused = status is not None and status >= 300
+        healthy = refused or self.exchange.state is State.DONE
+        return healthy and self._cycle.complete and self._progress.sent == "all"
+
+    @property
+    def _may_drain(self) -> bool:
+        """Whether nothing is missing but the end of the body."""
+        answered = self.exchange.state is State.DONE and not self._closed
+        return answered and not self._cycle.complete and not self._draining
+
+    async def _drain(self) -> None:
+        assert self._connection is not None  # or there were no answer
+        self._draining = True
+        limit = self.clock.call_limit().within(DRAIN_WAIT_S)
+        with suppress(trio.ClosedResourceError):  # by another task, which waits no longer
+            await self._attempt(partial(self._connection.drain, self._cycle), limit)
 
     @property
     def _closed(self) -> bool:
         """Whether the connection is ours no more: given up, or closed with its provider."""
-        return self._released or (self._connection is not None and self._connection.closed)
+        return self._lease.ended
 
     async def _connect(self) -> HTTPConnection | TransportError:
-        began = trio.current_time()
-        acquire = partial(self._connections.acquire, self._progress)
-        connection = await self._attempt(acquire, self.clock.connect_limit())
+        connection = await self._lease.open(self._progress, self.clock)
         if isinstance(connection, HTTPConnection):
             self._connection = connection
-            self.clock.connected(trio.current_time() - began)
         return connection
 
     async def _send(self, connection: HTTPConnection) -> TransportError | None:
@@ -183,20 +220,11 @@ class Call:
 
     async def _attempt(self, step: Callable[[], Awaitable[T]], limit: Limit) -> T | TransportError:
         """Do a step until it succeeds, fails or its deadline runs out."""
-        failure: TransportError
-        try:
-            with trio.CancelScope(deadline=limit.at):
-                return await step()
-            failure = timed_out(limit, self._progress)
-        except Exception as error:
-            translated = translate(error, self._progress)
-            if translated is None:
-                raise
-            failure = translated
-        if self._closed:
+        outcome = await attempt(step, limit, self._progress)
+        if self._closed and isinstance(outcome, ProviderError):
             # Whatever the step met then is our own doing.
             raise trio.ClosedResourceError
-        return failure
+        return outcome
 
     def _failed(self, error: ProviderError) -> Events:
         return self._completed(self.exchange.receive_failure(error))

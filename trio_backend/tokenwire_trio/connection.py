@@ -7,12 +7,18 @@ from typing import Final, final
 import h11
 import trio
 
+from tokenwire_trio.closing import close_now
 from tokenwire_trio.http1 import BodyPart, PeerClosedError, RequestCycle, ResponseHead
 from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.quiet import is_quiet
 
 #: Most bytes to take from the network at once. Nothing is gained beyond 16 KiB; a pool of streams
 #: that were idle for a moment catches up in fewer turns.
 READ_BYTES: Final = 64 * 1024
+
+#: Most bytes to read behind the end of an answer to get the connection back. What providers send
+#: there is a chunk of none to a few hundred.
+DRAIN_BYTES: Final = 64 * 1024
 
 #: A request up to this size fits into the buffers of both kernels, so that writing it cannot block
 #: on a peer that answers instead of reading. Larger ones are watched while they are written.
@@ -77,8 +83,20 @@ class HTTPConnection:
                 return part
             cycle.receive(await self._stream.receive_some(READ_BYTES))
 
+    async def drain(self, cycle: RequestCycle) -> None:
+        """Read what is left of the body, unless that is long."""
+        left = DRAIN_BYTES
+        while left > 0:
+            part = await self.receive_part(cycle)
+            if part.complete:
+                return
+            left -= len(part.data)
+
+    async def is_quiet(self) -> bool:
+        """Tell whether nothing came since the last response; see `quiet`."""
+        return await is_quiet(self._stream)
+
     async def aclose(self) -> None:
         """Close the connection now, without a farewell to the peer and even when cancelled."""
         self.closed = True
-        with trio.CancelScope(shield=True):
-            await trio.aclose_forcefully(self._stream)
+        await close_now(self._stream)

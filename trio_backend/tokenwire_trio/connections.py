@@ -1,64 +1,283 @@
-"""The connections of one provider."""
+"""The connections of one provider: opened when needed, used again, never too many.
+
+A call holds a `Lease`: first a place in line, then, while it lasts, a connection. A connection is
+used again only where nothing speaks against it:
+
+* its last response came whole and left nothing behind (`RequestCycle.complete`), and so did the
+  answer in it;
+* it was not idle for longer than `PoolSettings.idle_expiry`;
+* nothing has come on it since (`quiet`): not its end, and not a byte of a response that nobody
+  asked for.
+
+One that fails this is closed, and another takes its place before a byte was sent. Once bytes are
+sent, nothing is repeated here: a POST may have been carried out though its response got lost (RFC
+9110 section 9.2.2), so the caller gets the error, which says how much was `sent`.
+
+There is no background task, so a connection that expires is closed by the next call, or with the
+provider.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from functools import partial
+from math import inf
 from typing import final
 
+import attrs
 import trio
 
+from tokenwire.connection_settings import PoolSettings
+from tokenwire.endpoint import Deadlines
 from tokenwire_trio.connection import HTTPConnection
+from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.dialing import Dialer
-from tokenwire_trio.progress import Progress
+from tokenwire_trio.failures import TransportError, attempt
+from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.progress import Observer, Progress
+
+
+@final
+@attrs.frozen
+class _Idle:
+    connection: HTTPConnection
+    expires_at: float
 
 
 @final
 class Connections:
-    """Opens connections, and sees to it that none outlives the provider.
+    """Opens connections, keeps those that may be used again, and lets none outlive the provider.
 
     Args:
         dialer: Opens the streams.
+        settings: How many, and for how long.
+        observer: Watches every call.
     """
 
-    def __init__(self, dialer: Dialer) -> None:
+    def __init__(
+        self, dialer: Dialer, settings: PoolSettings, observer: Observer | None = None
+    ) -> None:
         self._dialer = dialer
-        self._in_use: set[HTTPConnection] = set()
+        self._settings = settings
+        self._observer = observer
+        # A lease has its place before it has a connection, and gives both back in one step. So
+        # places that are taken and idle connections together are never more than there may be.
+        self.places = trio.CapacityLimiter(settings.max_connections or inf)
+        self._leases: set[Lease] = set()
+        self._idle: deque[_Idle] = deque()  # the one that was used last is the last
         self._closed = False
 
-    @property
-    def peer(self) -> str:
-        """Host and port that they lead to."""
-        return str(self._dialer.origin)
+    def progress(self) -> Progress:
+        """Return the progress of a call that is about to begin."""
+        return Progress(str(self._dialer.origin), observer=self._observer)
 
     def prepare(self) -> None:
         """Check what can be checked before a byte moves.
 
         Raises:
-            ConfigError: If the TLS settings cannot be used.
+            ConfigError: If the settings cannot be used.
             trio.ClosedResourceError: If the provider is closed.
         """
-        self._check_open()
+        self.check_open()
         self._dialer.prepare()
 
-    async def acquire(self, progress: Progress) -> HTTPConnection:
-        """Open a connection; give it back with `release`."""
-        connection = HTTPConnection(await self._dialer.open(progress))
-        if self._closed:  # meanwhile
-            await connection.aclose()
-            self._check_open()
-        self._in_use.add(connection)
-        return connection
+    def check_open(self) -> None:
+        """Check that the provider is not closed.
 
-    async def release(self, connection: HTTPConnection) -> None:
-        """Take a connection back and close it. May be called again."""
-        self._in_use.discard(connection)
-        await connection.aclose()
-
-    def _check_open(self) -> None:
+        Raises:
+            trio.ClosedResourceError: If it is.
+        """
         if self._closed:
             raise trio.ClosedResourceError("the provider is closed")
+
+    def lease(self) -> Lease:
+        """Make a claim to a connection, to be ended with `Lease.aclose`."""
+        lease = Lease(self)
+        self._leases.add(lease)
+        return lease
+
+    def forget(self, lease: Lease) -> None:
+        """Strike out a lease that has ended."""
+        self._leases.discard(lease)
+
+    async def take_idle(self) -> HTTPConnection | None:
+        """Take the connection that was used last and is still good, if there is one."""
+        await self._close_expired()
+        while self._idle:
+            connection = self._idle.pop().connection
+            try:
+                if await connection.is_quiet():
+                    return connection
+            except BaseException:
+                await connection.aclose()
+                raise
+            await connection.aclose()
+        return None
+
+    async def _close_expired(self) -> None:
+        while self._idle and self._idle[0].expires_at <= trio.current_time():
+            await self._idle.popleft().connection.aclose()
+
+    async def open(self, progress: Progress) -> HTTPConnection:
+        """Open another connection."""
+        return HTTPConnection(await self._dialer.open(progress))
+
+    def park(self, connection: HTTPConnection) -> bool:
+        """Keep a connection for the next lease.
+
+        Returns:
+            Whether there was room for it.
+        """
+        if self._closed or len(self._idle) >= self._settings.max_idle:
+            return False
+        expires_at = trio.current_time() + self._settings.idle_expiry
+        self._idle.append(_Idle(connection, expires_at))
+        return True
+
+    async def warm(self, count: int, deadlines: Deadlines) -> TransportError | None:
+        """See to it that so many connections are open and idle, as far as there is room for them.
+
+        Returns:
+            The first error, if there was one; the connections that could be opened are kept.
+
+        Raises:
+            ValueError: If there may not be so many.
+        """
+        most = min(self._settings.max_idle, self._settings.max_connections or inf)
+        if not 1 <= count <= most:
+            raise ValueError(f"connections must be from 1 to {most:g}, as the pool settings allow")
+        errors: list[TransportError] = []
+        async with AsyncExitStack() as stack:
+            leases = list(self._leases_at_once(count))
+            for lease in leases:
+                stack.push_async_callback(lease.aclose)
+            async with brief_nursery() as nursery:
+                for lease in leases:
+                    nursery.start_soon(self._warm_one, lease, deadlines, errors)
+            for lease in leases:
+                lease.park()
+        return errors[0] if errors else None
+
+    def _leases_at_once(self, count: int) -> Iterator[Lease]:
+        """Make up to so many leases that need not wait.
+
+        Two tasks that each waited for several could wait for each other.
+        """
+        for _ in range(count):
+            lease = self.lease()
+            if not lease.take_place_at_once():
+                self.forget(lease)
+                return
+            yield lease
+
+    async def _warm_one(
+        self, lease: Lease, deadlines: Deadlines, errors: list[TransportError]
+    ) -> None:
+        connection = await lease.open(self.progress(), CallClock(deadlines))
+        if not isinstance(connection, HTTPConnection):
+            errors.append(connection)
 
     async def aclose(self) -> None:
         """Close every connection, also under a stream that is still being read."""
         self._closed = True
-        while self._in_use:
-            await self.release(self._in_use.pop())
+        self.places.total_tokens = inf  # whoever waits for one sees that it is over
+        async with AsyncExitStack() as stack:  # all are closed, even where closing one fails
+            for idle in self._idle:
+                stack.push_async_callback(idle.connection.aclose)
+            for lease in self._leases:
+                stack.push_async_callback(lease.aclose)
+            self._idle.clear()
+
+
+@final
+class Lease:
+    """A call's claim to a connection; see `Connections.lease`.
+
+    Attributes:
+        ended: It is over: the connection is closed, or another's.
+    """
+
+    __slots__ = ("_connection", "_connections", "_has_place", "ended")
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        self._connection: HTTPConnection | None = None
+        self._has_place = False
+        self.ended = False
+
+    async def open(self, progress: Progress, clock: CallClock) -> HTTPConnection | TransportError:
+        """Wait in line, and get a connection: one that is open already, or a new one.
+
+        Returns:
+            The connection, ready for a request, or why there is none.
+
+        Raises:
+            trio.ClosedResourceError: The provider is closed, or was closed meanwhile.
+        """
+        failure = await attempt(self._take_place, clock.pool_limit(), progress)
+        if failure is not None:
+            return failure
+        limit = clock.connect_limit()
+        connection = await attempt(self._connections.take_idle, limit, progress)
+        if connection is None:
+            connection = await self._open_another(progress, clock, limit)
+        if isinstance(connection, HTTPConnection):
+            await self._keep(connection)
+        return connection
+
+    def take_place_at_once(self) -> bool:
+        """Take a place if one is free, and tell whether one was."""
+        try:
+            self._connections.places.acquire_on_behalf_of_nowait(self)
+        except trio.WouldBlock:
+            return False
+        self._has_place = True
+        return True
+
+    async def _take_place(self) -> None:
+        if not self._has_place:
+            # Trio hands places over in the order of asking, so nobody overtakes, and whoever is
+            # cancelled while waiting has taken none.
+            await self._connections.places.acquire_on_behalf_of(self)
+            self._has_place = True
+        self._connections.check_open()
+
+    async def _open_another(
+        self, progress: Progress, clock: CallClock, limit: Limit
+    ) -> HTTPConnection | TransportError:
+        began = trio.current_time()
+        connection = await attempt(partial(self._connections.open, progress), limit, progress)
+        if isinstance(connection, HTTPConnection):
+            clock.connected(trio.current_time() - began)
+        return connection
+
+    async def _keep(self, connection: HTTPConnection) -> None:
+        if self.ended:  # meanwhile, with the provider
+            await connection.aclose()
+            raise trio.ClosedResourceError("the provider is closed")
+        self._connection = connection
+
+    def park(self) -> None:
+        """Give the connection back in good condition, for others to use, if there is room."""
+        if self._connection is not None and self._connections.park(self._connection):
+            self._connection = None
+            self._end()
+
+    def _end(self) -> None:
+        self.ended = True
+        self._connections.forget(self)
+        if self._has_place:
+            self._has_place = False
+            self._connections.places.release_on_behalf_of(self)
+
+    async def aclose(self) -> None:
+        """Close the connection, if there is one, and give up the place. May be called again."""
+        connection, self._connection = self._connection, None
+        self.ended = True
+        try:
+            if connection is not None:
+                await connection.aclose()
+        finally:
+            self._end()

@@ -59,7 +59,14 @@ class CallClock:
         self._spans = deadlines
         self._started = trio.current_time()
         self._ends_at = self._limit("total", self._started)
-        self._request_sent = self._waiting_since = self._started
+        self.begin_request()
+
+    def begin_request(self) -> None:
+        """Note that nothing has happened of the request that is about to be made.
+
+        A call may take a second one, after its credential was refused. All its time counts.
+        """
+        self._request_sent = self._waiting_since = trio.current_time()
         self._gap_used = 0.0  # how much of the running gap has been waited for
         self.timings = Timings()
 
@@ -70,6 +77,10 @@ class CallClock:
     def call_limit(self) -> Limit:
         """Return the deadline for what no other is about."""
         return self._ends_at
+
+    def pool_limit(self) -> Limit:
+        """Return the deadline for the waiting for a free connection, which begins now."""
+        return _soonest(self._limit("pool", trio.current_time()), self._ends_at)
 
     def connect_limit(self) -> Limit:
         """Return the deadline for connecting, which begins now."""

@@ -1,21 +1,30 @@
-"""Opens the byte stream to a provider: name look-up, TCP, TLS.
+"""Opens the byte stream to a provider, by the way that its endpoint describes.
 
-Each step is told to a `Progress`, so that an error or a deadline can name the one it met.
+The direct way is a name look-up and TCP (see `tcp`), then TLS where the URL says https. A proxy
+makes a tunnel between the two (see `http_proxy` and `socks_proxy`); a Unix socket takes the place
+of the former. Each step is told to a `Progress`, so that an error or a deadline can name the one it
+met.
 """
 
 from __future__ import annotations
 
+import socket
 import ssl
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, Literal, TypeAlias, final
-from urllib.parse import urlsplit
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias, final
 
-import attrs
 import trio
 
-from tokenwire.endpoint import TLSSettings
-from tokenwire_trio.nursery import brief_nursery
+from tokenwire.config import ConfigError
+from tokenwire.connection_settings import ProxySettings
+from tokenwire.endpoint import Endpoint
+from tokenwire_trio.closing import close_now
+from tokenwire_trio.http_proxy import connect_through_http
+from tokenwire_trio.origin import Origin
 from tokenwire_trio.progress import Progress
+from tokenwire_trio.socks_proxy import check_socks_available, connect_through_socks
+from tokenwire_trio.tcp import NoAddressError, connect_tcp, resolve
 from tokenwire_trio.tls import build_context
 from tokenwire_trio.tls_stream import TLSStream
 
@@ -23,33 +32,7 @@ from tokenwire_trio.tls_stream import TLSStream
 #: where the URL says https.
 Dial: TypeAlias = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
-#: How long one address may take before the next is tried as well. RFC 8305 section 5 recommends
-#: this delay, and browsers use it.
-HAPPY_EYEBALLS_DELAY_S: Final = 0.25
-
-
-@final
-@attrs.frozen
-class Origin:
-    """Where a URL leads: scheme, host (without brackets) and port."""
-
-    scheme: Literal["http", "https"]
-    host: str
-    port: int
-
-    @classmethod
-    def from_url(cls, url: str) -> Origin:
-        """Read a URL that `Endpoint` has accepted."""
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        return cls(
-            "https" if secure else "http",
-            parts.hostname or "",
-            parts.port or (443 if secure else 80),
-        )
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")
 
 
 @final
@@ -57,14 +40,17 @@ class Dialer:
     """Opens streams to one provider.
 
     Args:
-        origin: Where it is.
-        tls: How to check it, where its scheme is https.
-        dial: Opens the stream underneath; name look-up and TCP where it is None.
+        endpoint: Where it is, and how to get there.
+        proxy: What to go through; the endpoint's own settings may leave that to the environment.
+        dial: Opens the stream to the provider, or to the proxy, in place of name look-up and TCP.
     """
 
-    def __init__(self, origin: Origin, tls: TLSSettings, dial: Dial | None = None) -> None:
-        self.origin = origin
-        self._tls = tls
+    def __init__(
+        self, endpoint: Endpoint, proxy: ProxySettings | None = None, dial: Dial | None = None
+    ) -> None:
+        self.origin = Origin.from_url(endpoint.base_url)
+        self._endpoint = endpoint
+        self._proxy = proxy
         self._dial = dial
         self._context: ssl.SSLContext | None = None
 
@@ -72,10 +58,18 @@ class Dialer:
         """Build what connecting needs and can fail without a byte moving.
 
         Raises:
-            ConfigError: If the TLS settings cannot be used.
+            ConfigError: If the settings cannot be used.
         """
-        if self._context is None and self.origin.scheme == "https":
-            self._context = build_context(self._tls)
+        if self._endpoint.unix_socket and not HAS_UNIX_SOCKETS:
+            raise ConfigError("unix_socket: this system has none")
+        if self._proxy is not None and self._proxy.is_socks:
+            check_socks_available()
+        if self._context is None and self._needs_tls():
+            self._context = build_context(self._endpoint.tls)
+
+    def _needs_tls(self) -> bool:
+        to_proxy = self._proxy is not None and self._proxy.url.startswith("https:")
+        return to_proxy or self.origin.scheme == "https"
 
     async def open(self, progress: Progress) -> trio.abc.Stream:
         """Open a stream, ready for a request.
@@ -83,128 +77,85 @@ class Dialer:
         Raises:
             OSError: The name, the address or the certificate was no good.
             UnicodeError: The name is none.
+            ProxyRefusal: The proxy does not connect us.
             trio.BrokenResourceError: The peer went away meanwhile.
         """
         self.prepare()
-        stream = await self._open_transport(progress)
-        if self._context is None:
+        stream = await self._reach(progress)
+        if self.origin.scheme == "http":
             return stream
-        progress.phase = "tls"
-        try:
-            # A dot at its end makes a name absolute for DNS; certificates name it without.
-            secure = TLSStream(stream, self._context, self.origin.host.rstrip("."))
-            await secure.do_handshake()
-        except BaseException:
-            await trio.aclose_forcefully(stream)
-            raise
-        return secure
+        return await self._secure(stream, self.origin.host, progress)
 
-    async def _open_transport(self, progress: Progress) -> trio.abc.Stream:
+    async def _reach(self, progress: Progress) -> trio.abc.Stream:
+        """Open a stream to the provider, without its TLS."""
+        if self._endpoint.unix_socket:
+            return await _connect_unix(self._endpoint.unix_socket, progress)
+        if self._proxy is not None:
+            return await self._tunnel(self._proxy, progress)
+        return await self._connect(self.origin.host, self.origin.port, progress)
+
+    async def _connect(self, host: str, port: int, progress: Progress) -> trio.abc.Stream:
         if self._dial is not None:
             progress.phase = "tcp"
-            return await self._dial(self.origin.host, self.origin.port)
+            return await self._dial(host, port)
         progress.phase = "dns"
-        addresses = await resolve(self.origin.host, self.origin.port)
+        addresses = await resolve(host, port)
+        progress.found(addresses)
         progress.phase = "tcp"
-        return await connect_tcp(addresses)
-
-
-@final
-@attrs.frozen
-class Address:
-    """One result of a name look-up."""
-
-    family: int
-    socket_type: int
-    protocol: int
-    socket_address: Any  # its shape depends on the family
-
-
-async def resolve(host: str, port: int) -> list[Address]:
-    """Look a name up.
-
-    Returns:
-        Its addresses, the two families in turn (RFC 8305 section 4), the preferred one first.
-
-    Raises:
-        socket.gaierror: There is no such name, or nobody to ask.
-        UnicodeError: It cannot be a name: a label is empty or too long.
-    """
-    found = await trio.socket.getaddrinfo(host, port, type=trio.socket.SOCK_STREAM)
-    addresses = [
-        Address(family, kind, protocol, where) for family, kind, protocol, _, where in found
-    ]
-    preferred = [one for one in addresses if one.family == addresses[0].family]
-    others = [one for one in addresses if one.family != addresses[0].family]
-    return _in_turn(preferred, others)
-
-
-def _in_turn(first: Sequence[Address], second: Sequence[Address]) -> list[Address]:
-    paired = [address for pair in zip(first, second, strict=False) for address in pair]
-    shorter = min(len(first), len(second))
-    return [*paired, *first[shorter:], *second[shorter:]]
-
-
-class NoAddressError(OSError):
-    """No address of a host could be reached.
-
-    Attributes:
-        attempts: Each address with what became of it.
-    """
-
-    def __init__(self, attempts: Sequence[tuple[str, OSError]]) -> None:
-        super().__init__(attempts[0][1].errno, "no address could be reached")
-        self.attempts = tuple(attempts)
-
-
-async def connect_tcp(addresses: Sequence[Address]) -> trio.SocketStream:
-    """Connect to the first address that answers, trying one after the other (RFC 8305).
-
-    `trio.open_tcp_stream` does this and the name look-up as one step, which would leave errors and
-    deadlines unable to say which of the two it was.
-
-    Raises:
-        NoAddressError: None did.
-    """
-    race = _ConnectRace()
-    try:
-        async with brief_nursery() as nursery:
-            for address in addresses:
-                failed = trio.Event()
-                nursery.start_soon(race.enter, address, failed, nursery.cancel_scope)
-                with trio.move_on_after(HAPPY_EYEBALLS_DELAY_S):
-                    await failed.wait()
-        return race.finish()
-    finally:
-        race.close_losers()
-
-
-@final
-class _ConnectRace:
-    def __init__(self) -> None:
-        self._open: set[trio.socket.SocketType] = set()
-        self._winner: trio.socket.SocketType | None = None
-        self._failures: list[tuple[str, OSError]] = []
-
-    async def enter(self, address: Address, failed: trio.Event, race: trio.CancelScope) -> None:
-        try:
-            socket = trio.socket.socket(address.family, address.socket_type, address.protocol)
-            self._open.add(socket)
-            await socket.connect(address.socket_address)
-        except OSError as error:
-            self._failures.append((str(address.socket_address[0]), error))
-            failed.set()
-        else:
-            self._winner = socket
-            race.cancel()
-
-    def finish(self) -> trio.SocketStream:
-        if self._winner is None:
-            raise NoAddressError(self._failures)
-        stream = trio.SocketStream(self._winner)
-        self._open.discard(self._winner)
+        stream = await connect_tcp(addresses)
+        progress.found(stream)
         return stream
 
-    def close_losers(self) -> None:
-        for socket in self._open:
-            socket.close()
+    async def _tunnel(self, proxy: ProxySettings, progress: Progress) -> trio.abc.Stream:
+        host = await self._host_for(proxy, progress)
+        there = Origin(proxy.url.partition(":")[0], proxy.host, proxy.port)
+        with progress.towards(f"the proxy {there}", "proxy.url"):
+            stream = await self._connect(there.host, there.port, progress)
+            if there.scheme == "https":
+                stream = await self._secure(stream, there.host, progress)
+            progress.phase = "proxy"
+            async with _closed_on_failure(stream):
+                if proxy.is_socks:
+                    await connect_through_socks(stream, proxy, host, self.origin.port)
+                else:
+                    await connect_through_http(stream, proxy, self.origin)
+        return stream
+
+    async def _host_for(self, proxy: ProxySettings, progress: Progress) -> str:
+        """Return what to call the provider's host when talking to the proxy."""
+        if not proxy.url.startswith("socks5:") or self._dial is not None:
+            return self.origin.host
+        progress.phase = "dns"
+        addresses = await resolve(self.origin.host, self.origin.port)
+        return str(addresses[0].socket_address[0])
+
+    async def _secure(
+        self, stream: trio.abc.Stream, host: str, progress: Progress
+    ) -> trio.abc.Stream:
+        assert self._context is not None  # see `prepare`
+        progress.phase = "tls"
+        async with _closed_on_failure(stream):
+            # A dot at its end makes a name absolute for DNS; certificates name it without.
+            secure = TLSStream(stream, self._context, host.rstrip("."))
+            await secure.do_handshake()
+        progress.found(secure)
+        return secure
+
+
+@asynccontextmanager
+async def _closed_on_failure(stream: trio.abc.Stream) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    except BaseException:
+        await close_now(stream)  # noqa: ASYNC102  # shields itself, and waits for nobody
+        raise
+
+
+async def _connect_unix(path: str, progress: Progress) -> trio.abc.Stream:
+    with progress.towards(f"the Unix socket {path}", "unix_socket"):
+        progress.phase = "tcp"  # what takes its place
+        try:
+            return await trio.open_unix_socket(path)
+        except OSError as error:
+            failure = NoAddressError([(path, error)])
+        raise failure

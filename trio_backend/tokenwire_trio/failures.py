@@ -2,25 +2,30 @@
 
 An error is built from the exception but never chained to it: the frames behind a foreign exception
 hold the request, and with it the key and the conversation. So `translate` returns a value, and its
-caller raises it after the ``except`` block is left.
+caller raises it after the ``except`` block is left: see `attempt`.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 import socket
 import ssl
-from typing import Final, assert_never
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar, assert_never
 
 import h11
 import trio
 
 from tokenwire.errors import MalformedResponseError, NetworkError
 from tokenwire_trio.deadlines import Limit
-from tokenwire_trio.dialing import NoAddressError
 from tokenwire_trio.http1 import PeerClosedError
 from tokenwire_trio.progress import Progress
+from tokenwire_trio.proxy_refusal import ProxyRefusal
+from tokenwire_trio.tcp import NoAddressError
+
+T = TypeVar("T")
 
 TransportError = NetworkError | MalformedResponseError
 
@@ -28,7 +33,33 @@ TransportError = NetworkError | MalformedResponseError
 _MAX_LISTED_ADDRESSES: Final = 4
 
 
-def translate(error: Exception, progress: Progress) -> TransportError | None:
+async def attempt(
+    step: Callable[[], Awaitable[T]], limit: Limit, progress: Progress
+) -> T | TransportError:
+    """Do a step until it succeeds, fails or its deadline runs out.
+
+    Args:
+        step: What to do.
+        limit: Its deadline.
+        progress: Where it is done; the step may move it on.
+
+    Returns:
+        What the step returns, or the error. What is not the transport's is raised as it was.
+    """
+    try:
+        with trio.CancelScope(deadline=limit.at):
+            return await step()
+        return timed_out(limit, progress)
+    except Exception as error:
+        failure = translate(error, progress)
+        if failure is None:
+            raise
+        return failure
+
+
+def translate(  # noqa: PLR0911  # one for each kind of exception
+    error: Exception, progress: Progress
+) -> TransportError | None:
     """Return what an exception means for the call, None if it is not the transport's.
 
     Args:
@@ -44,13 +75,10 @@ def translate(error: Exception, progress: Progress) -> TransportError | None:
             return _broken_connection(error, progress)
         case OSError():
             return _system_error(error, progress)
+        case ProxyRefusal():
+            return _network_error(progress, f"{progress.peer} {error}", retryable=error.retryable)
         case UnicodeError() if progress.phase == "dns":
-            return _network_error(
-                progress,
-                f"{progress.peer} is no host name: a part of it is empty or too long; check"
-                " base_url",
-                retryable=False,
-            )
+            return _impossible_name(progress)
         case _:
             return None
 
@@ -59,13 +87,13 @@ def timed_out(limit: Limit, progress: Progress) -> NetworkError:
     """Return the error for a deadline that ran out."""
     match progress.phase:
         case "pool":
-            doing = "preparing the request"
+            doing = f"waiting for a free connection to {progress.peer}"
         case "dns":
             doing = f"looking up the name of {progress.peer}"
         case "tcp":
             doing = f"connecting to {progress.peer}"
         case "proxy":
-            doing = f"waiting for the proxy to connect to {progress.peer}"
+            doing = f"waiting for {progress.peer} to connect to the server"
         case "tls":
             doing = f"agreeing on TLS with {progress.peer}"
         case "send":
@@ -107,7 +135,7 @@ def _broken_framing(error: h11.RemoteProtocolError, progress: Progress) -> Malfo
     return MalformedResponseError(
         reason="framing",
         message=f"{progress.peer} does not send valid HTTP/1.1 ({_without_quotes(str(error))}):"
-        " check scheme and port of base_url",
+        f" check scheme and port of {progress.setting}",
         sent=progress.sent,
     )
 
@@ -145,12 +173,21 @@ def _system_error(error: OSError, progress: Progress) -> NetworkError:
             )
 
 
+def _impossible_name(progress: Progress) -> NetworkError:
+    return _network_error(
+        progress,
+        f"{progress.peer} is no host name: a part of it is empty or too long; check"
+        f" {progress.setting}",
+        retryable=False,
+    )
+
+
 def _unknown_name(error: socket.gaierror, progress: Progress) -> NetworkError:
     temporary = error.errno == socket.EAI_AGAIN
     return _network_error(
         progress,
         f"cannot find the address of {progress.peer} ({_reason(error)}): check the network"
-        + ("" if temporary else " and the host in base_url"),
+        + ("" if temporary else f" and the host in {progress.setting}"),
         retryable=temporary,
     )
 
@@ -163,17 +200,21 @@ def _unreachable(error: NoAddressError, progress: Progress) -> NetworkError:
     reasons = ", ".join(f"{address}: {_reason(failure)}" for address, failure in shown)
     return _network_error(
         progress,
-        f"cannot connect to {progress.peer} ({reasons}): is the server up, and are host and port"
-        " in base_url right?",
+        f"cannot connect to {progress.peer} ({reasons}): is it up, and is {progress.setting}"
+        " right?",
     )
 
 
 def _reason(error: OSError) -> str:
+    # gaierror has numbers of its own; trio's text for a refused connection repeats the address.
+    if error.errno and not isinstance(error, socket.gaierror):
+        return os.strerror(error.errno).lower()
     return (error.strerror or type(error).__name__).lower()
 
 
 def _tls_error(error: ssl.SSLError, progress: Progress) -> NetworkError:
     peer = progress.peer
+    setting = progress.setting
     reason = getattr(error, "reason", None) or ""  # only OpenSSL's own errors have one
     words = reason.replace("_", " ").lower() or "unknown reason"
     match error:
@@ -182,9 +223,9 @@ def _tls_error(error: ssl.SSLError, progress: Progress) -> NetworkError:
                 progress, f"{peer} closed the connection during the TLS handshake"
             )
         case ssl.SSLCertVerificationError():
-            message = _bad_certificate(error, peer)
+            message = _bad_certificate(error, peer, setting)
         case _ if reason in _NOT_TLS:
-            message = f"{peer} does not speak TLS there: use http:// in base_url, or another port"
+            message = f"{peer} does not speak TLS there: use http:// in {setting}, or another port"
         case _ if reason in _NO_COMMON_VERSION:
             message = f"no TLS version in common with {peer}: check tls.minimum_version"
         case _ if reason in _CLIENT_CERTIFICATE_REFUSED:
@@ -228,7 +269,7 @@ _UNKNOWN_ISSUER: Final = frozenset({2, 18, 19, 20, 21})
 _WRONG_NAME: Final = frozenset({62, 64})
 
 
-def _bad_certificate(error: ssl.SSLCertVerificationError, peer: str) -> str:
+def _bad_certificate(error: ssl.SSLCertVerificationError, peer: str, setting: str) -> str:
     match error.verify_code:
         case code if code == _EXPIRED:
             return f"the certificate of {peer} has expired: its owner must renew it"
@@ -240,6 +281,6 @@ def _bad_certificate(error: ssl.SSLCertVerificationError, peer: str) -> str:
                 " set tls.ca_file to that authority's certificate if you trust it"
             )
         case code if code in _WRONG_NAME:
-            return f"the certificate of {peer} is for another host: check the host in base_url"
+            return f"the certificate of {peer} is for another host: check the host in {setting}"
         case _:
             return f"the certificate of {peer} is not valid ({error.verify_message})"

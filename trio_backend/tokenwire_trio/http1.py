@@ -124,6 +124,16 @@ class RequestCycle:
         self._received_bytes += len(data)
         self._h11.receive_data(bytes(data))
 
+    @property
+    def complete(self) -> bool:
+        """Whether the response has come, whole by its framing, and nothing behind it.
+
+        False as well where either side said that the connection ends here: ``Connection: close``,
+        or a peer that speaks HTTP/1.0.
+        """
+        done = self._h11.our_state is self._h11.their_state is h11.DONE
+        return done and self._h11.trailing_data == (b"", False)
+
     def head(self) -> ResponseHead | None:
         """Return the final response's head, None while it is not complete.
 
@@ -132,6 +142,7 @@ class RequestCycle:
             h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
         """
         while self._head is None:
+            self._check_beginning()
             match self._next_event():
                 case h11.Response() as event:
                     unread, _ = self._h11.trailing_data
@@ -143,6 +154,12 @@ class RequestCycle:
                     self._check_head_size(self._received_bytes)
                     return None
         return self._head
+
+    def _check_beginning(self) -> None:
+        # h11 waits for the end of a head before it looks at it, and the end of what is none may
+        # never come.
+        if self._failure is None and not self._ended and not self._within_response():
+            self._failure = h11.RemoteProtocolError("no HTTP/1.1 status line")
 
     def _check_head_size(self, size: int) -> None:
         # h11 checks only what is incomplete, which depends on how the bytes were cut into reads.

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import os
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
 from typing import ClassVar, Final, Self, final
 
 import attrs
-import trio
 
 from tokenwire.config import ConfigError, ProviderSection
-from tokenwire.endpoint import Endpoint
+from tokenwire.connection_settings import ProxySettings
+from tokenwire.endpoint import Deadlines, Endpoint
+from tokenwire.errors import AuthError
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.proxy_environment import proxy_from_environ
 from tokenwire.secret import Secret
 from tokenwire.wire import wire_by_kind
 from tokenwire_trio.call import Call
 from tokenwire_trio.connections import Connections
+from tokenwire_trio.credentials import Credentials
 from tokenwire_trio.deadlines import CallClock
-from tokenwire_trio.dialing import Dial, Dialer, Origin
-from tokenwire_trio.failures import timed_out
-from tokenwire_trio.progress import Progress
+from tokenwire_trio.dialing import Dial, Dialer
+from tokenwire_trio.progress import Observer
 from tokenwire_trio.stream import HTTPTokenStream
 
 _NOTHING_SET: Final = ProviderConfig()
@@ -40,16 +43,23 @@ class HTTPProvider:
         dial: Opens the byte stream to a host and port, in place of name look-up and TCP; TLS is put
             on top of it where the URL says https. For tests, and for ways to a server that this
             library does not know.
+        observer: Watches how every call gets on.
 
     Raises:
-        ConfigError: If the wire format is unknown.
+        ConfigError: If the wire format is unknown, or what the environment calls a proxy is none.
         ValueError: If the endpoint has a quirk that the wire format does not know.
     """
 
     #: Wire formats that this class takes; empty for all.
     kinds: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, section: ProviderSection, *, dial: Dial | None = None) -> None:
+    def __init__(
+        self,
+        section: ProviderSection,
+        *,
+        dial: Dial | None = None,
+        observer: Observer | None = None,
+    ) -> None:
         if self.kinds and section.kind not in self.kinds:
             raise ConfigError(
                 f"{type(self).__name__} takes kind {' or '.join(sorted(self.kinds))},"
@@ -59,8 +69,9 @@ class HTTPProvider:
         self._wire.check_quirks(section.endpoint.quirks)
         self._endpoint = section.endpoint
         self._defaults = section.defaults
-        origin = Origin.from_url(section.endpoint.base_url)
-        self._connections = Connections(Dialer(origin, section.endpoint.tls, dial))
+        self._credentials = Credentials(section.endpoint.credential, self._name)
+        dialer = Dialer(section.endpoint, _proxy_for(section.endpoint), dial)
+        self._connections = Connections(dialer, section.endpoint.pool, observer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._wire.kind} at {self._endpoint.base_url}>"
@@ -82,8 +93,13 @@ class HTTPProvider:
     ) -> AbstractAsyncContextManager[HTTPTokenStream]:
         """Ask for an answer.
 
-        Entering connects, sends the request and waits for the response head; leaving, in any way,
-        closes the connection before the block returns, without waiting for the server.
+        Entering takes or opens a connection, sends the request and waits for the response head.
+        Leaving, in any way, gives the connection up before the block returns: one with a complete
+        answer is kept for the next call, any other is closed, without waiting for the server.
+
+        A credential that is a callable is asked for each request. Where the server refuses what it
+        returned (status 401) it is asked once more, and if that returns another one, the request is
+        made again with it. No other request is ever repeated here.
 
         Args:
             messages: The conversation so far, at least one message.
@@ -100,12 +116,18 @@ class HTTPProvider:
             trio.ClosedResourceError: On entering, if the provider is closed.
         """
         settings = config.merged_over(self._defaults)
-        return _Completion(partial(self._prepare_call, messages, settings))
+        prepare = partial(self._prepare_call, messages, settings)
+        return _Completion(prepare, self._credentials, self._endpoint.deadlines)
 
-    async def _prepare_call(self, messages: Sequence[Message], config: ProviderConfig) -> Call:
+    def _prepare_call(
+        self,
+        messages: Sequence[Message],
+        config: ProviderConfig,
+        credential: Secret | None,
+        clock: CallClock,
+    ) -> Call:
         """Make the request, without sending it."""
-        clock = CallClock(self._endpoint.deadlines)
-        exchange = Exchange(self._wire, await self._authorized_endpoint(clock))
+        exchange = Exchange(self._wire, attrs.evolve(self._endpoint, credential=credential))
         request = exchange.send(messages, config)
         self._connections.prepare()
         return Call(
@@ -116,21 +138,30 @@ class HTTPProvider:
             clock=clock,
         )
 
-    async def _authorized_endpoint(self, clock: CallClock) -> Endpoint:
-        """Return the endpoint with a credential that is at hand."""
-        source = self._endpoint.credential
-        if source is None or isinstance(source, Secret):
-            return self._endpoint
-        limit = clock.call_limit()
-        with trio.CancelScope(deadline=limit.at):
-            credential = await source()
-            if not isinstance(credential, Secret):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
-                raise TypeError(
-                    f"the credential callable must return a Secret, not {type(credential).__name__}"
-                )
-            return attrs.evolve(self._endpoint, credential=credential)
-        error = timed_out(limit, Progress(self._connections.peer))
-        raise attrs.evolve(error, provider=self._endpoint.name or self._wire.kind)
+    async def warm(self, connections: int = 1) -> None:
+        """Open connections ahead of calls, so that these need not wait for them.
+
+        Connections that are idle already count, and none is opened beyond
+        `PoolSettings.max_connections`. They are kept for `PoolSettings.idle_expiry`: warm up when
+        you know that a call is about to come.
+
+        Args:
+            connections: How many are to be ready.
+
+        Raises:
+            ConfigError: If the TLS or proxy settings cannot be used.
+            ValueError: If the pool's settings do not allow so many.
+            NetworkError: One could not be opened. Those that could be are kept.
+            trio.ClosedResourceError: If the provider is closed.
+        """
+        self._connections.prepare()
+        error = await self._connections.warm(connections, self._endpoint.deadlines)
+        if error is not None:
+            raise attrs.evolve(error, provider=self._name)
+
+    @property
+    def _name(self) -> str:
+        return self._endpoint.name or self._wire.kind
 
     async def aclose(self) -> None:
         """Close every connection; the provider answers no more. May be called again."""
@@ -174,18 +205,57 @@ def open_provider(
     return HTTPProvider(section, dial=dial)
 
 
+def _proxy_for(endpoint: Endpoint) -> ProxySettings | None:
+    """Return the endpoint's proxy, from the environment where it says so."""
+    if not isinstance(endpoint.proxy, str):
+        return endpoint.proxy
+    try:
+        return proxy_from_environ(endpoint.base_url, os.environ)
+    except ValueError as error:
+        reason = str(error)
+    raise ConfigError(reason)
+
+
 @final
 class _Completion:
-    """The block of one answer."""
+    """The block of one answer.
 
-    __slots__ = ("_prepare", "_stream")
+    Args:
+        prepare: Makes the call, with this credential and on this clock.
+        credentials: Whom to ask for the credential.
+        deadlines: For the clock.
+    """
+
+    __slots__ = ("_credentials", "_deadlines", "_prepare", "_stream")
     _stream: HTTPTokenStream
 
-    def __init__(self, prepare: Callable[[], Awaitable[Call]]) -> None:
+    def __init__(
+        self,
+        prepare: Callable[[Secret | None, CallClock], Call],
+        credentials: Credentials,
+        deadlines: Deadlines,
+    ) -> None:
         self._prepare = prepare
+        self._credentials = credentials
+        self._deadlines = deadlines
 
     async def __aenter__(self) -> HTTPTokenStream:
-        self._stream = HTTPTokenStream(await self._prepare())
+        clock = CallClock(self._deadlines)
+        credential = await self._credentials.ask(clock)
+        try:
+            return await self._open(credential, clock)
+        except AuthError as error:
+            if not self._credentials.may_have_expired(error):
+                raise
+            refusal = error
+        renewed = await self._credentials.ask(clock)
+        if renewed == credential:
+            raise refusal
+        clock.begin_request()
+        return await self._open(renewed, clock)
+
+    async def _open(self, credential: Secret | None, clock: CallClock) -> HTTPTokenStream:
+        self._stream = HTTPTokenStream(self._prepare(credential, clock))
         try:
             await self._stream.start()
         except BaseException:
@@ -199,4 +269,7 @@ class _Completion:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stream.aclose()
+        if error is None:
+            await self._stream.finish()  # noqa: ASYNC102  # gives up at once when cancelled
+        else:
+            await self._stream.aclose()

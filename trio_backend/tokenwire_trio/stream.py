@@ -59,7 +59,9 @@ class HTTPTokenStream:
 
         Raises:
             ProviderError: The answer failed. Later calls raise it again.
-            StopAsyncIteration: After the `End` token.
+            StopAsyncIteration: After the `End` token. Where the end of the HTTP response did not
+                come along with that, it is waited for, up to a tenth of a second, so that the
+                connection can be used again.
             trio.ClosedResourceError: The stream is closed, or was closed meanwhile.
             trio.BusyResourceError: Another task is waiting for a token.
         """
@@ -76,9 +78,10 @@ class HTTPTokenStream:
     async def _receive(self) -> None:
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        if self._call.finished:
-            raise StopAsyncIteration
         with self._one_reader:
+            if self._call.finished:
+                await self._call.finish()
+                raise StopAsyncIteration
             self._take(await self._call.receive())
             await self._call.settle()
 
@@ -92,13 +95,18 @@ class HTTPTokenStream:
         self._next = 0
 
     async def aclose(self) -> None:
-        """Close the stream and its connection now, even when cancelled.
+        """Close the stream and give its connection up, now and even when cancelled.
 
         May be called again, and from any task: a call that waits for a token then raises
         `trio.ClosedResourceError`.
         """
         self._closed = True
         await self._call.aclose()
+
+    async def finish(self) -> None:
+        """Close the stream as the end of its block does; see `Call.finish`."""
+        self._closed = True
+        await self._call.finish()
 
     @property
     def response(self) -> ResponseInfo:

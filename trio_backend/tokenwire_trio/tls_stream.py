@@ -39,12 +39,15 @@ class TLSStream(trio.abc.Stream):
         transport: The stream underneath; it belongs to this one from now on.
         context: How to check the peer.
         server_hostname: Whom the certificate must name: a DNS name or an IP address.
+
+    Attributes:
+        transport: The stream underneath.
     """
 
     def __init__(
         self, transport: trio.abc.Stream, context: ssl.SSLContext, server_hostname: str
     ) -> None:
-        self._transport = transport
+        self.transport = transport
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
@@ -73,6 +76,16 @@ class TLSStream(trio.abc.Stream):
                 await self._flush()
                 await self._fill()
         await self._flush()
+
+    @property
+    def session(self) -> ssl.SSLObject:
+        """Knows what was agreed on, and the peer's certificate; not for reading or writing."""
+        return self._tls
+
+    @property
+    def holds_data(self) -> bool:
+        """Whether bytes have come that were not received, decrypted or not."""
+        return bool(self._incoming.pending or self._tls.pending())
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Encrypt and send.
@@ -103,7 +116,7 @@ class TLSStream(trio.abc.Stream):
         """Wait until the transport takes more."""
         with self._one_sender:
             self._check_open()
-            await self._transport.wait_send_all_might_not_block()
+            await self.transport.wait_send_all_might_not_block()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
         """Receive and decrypt.
@@ -155,7 +168,7 @@ class TLSStream(trio.abc.Stream):
         return b"".join(pieces)
 
     async def _fill(self) -> None:
-        data = await self._transport.receive_some(_READ_BYTES)
+        data = await self.transport.receive_some(_READ_BYTES)
         if data:
             self._incoming.write(data)
         else:
@@ -177,9 +190,9 @@ class TLSStream(trio.abc.Stream):
                 raise trio.BrokenResourceError
             # Unless all of it goes out, the peer will miss a part of a record.
             self._can_send = False
-            await self._transport.send_all(self._outgoing.read())
+            await self.transport.send_all(self._outgoing.read())
             while self._outgoing.pending:
-                await self._transport.send_all(self._outgoing.read())
+                await self.transport.send_all(self._outgoing.read())
             self._can_send = True
 
     def _check_open(self) -> None:
@@ -198,4 +211,4 @@ class TLSStream(trio.abc.Stream):
                     await self._flush()
         finally:
             self._closed = True
-            await self._transport.aclose()
+            await self.transport.aclose()

@@ -45,8 +45,8 @@ from tokenwire_trio.testing.steps import (
     Step,
 )
 
-#: Most of a request to take at once, and about what the system may keep of what is not read: little,
-#: so that a megabyte suffices to make a client wait.
+#: Most of a request to take at once, and about what the system may keep of what is not read: so
+#: little that a megabyte suffices to make a client wait.
 _RECEIVE_BUFFER_BYTES: Final = 64 * 1024
 
 
@@ -108,7 +108,7 @@ async def serve(
     async with listener, brief_nursery() as nursery:
         server = MisbehavingServer(f"{scheme}://localhost:{port}/v1")
         play = _Play(scenarios, server, tls, pace, reset=_reset_socket)
-        nursery.start_soon(trio.serve_listeners, play.receive, [listener])
+        await nursery.start(trio.serve_listeners, play.receive, [listener])
         yield server
         nursery.cancel_scope.cancel()
 
@@ -208,9 +208,11 @@ class _Actor:
         self._reset = reset
         self._unread = b""  # of what was received, not part of a request that was read
         self._request_head = b""
+        self._body_length: int | None = None  # None if no body is to be read
 
     async def play(self, steps: Sequence[Step]) -> None:
         while True:
+            await trio.lowlevel.checkpoint()
             for step in steps:
                 await self._do(step)
             if not isinstance(steps[-1], Again):
@@ -252,7 +254,7 @@ class _Actor:
             case Hang():
                 await trio.sleep_forever()
             case Again():
-                pass
+                await self._read_body()
             case CloseCleanly():
                 await self._stream.aclose()
             case CloseWithoutNotify():
@@ -266,12 +268,16 @@ class _Actor:
         while b"\r\n\r\n" not in self._unread:
             self._unread += await self._receive()
         self._request_head, _, self._unread = self._unread.partition(b"\r\n\r\n")
+        self._body_length = _content_length(self._request_head)
 
     async def _read_body(self) -> None:
-        length = _content_length(self._request_head)
-        while len(self._unread) < length:
+        """Read what has not been read of the request's body, if anything."""
+        if self._body_length is None:
+            return
+        while len(self._unread) < self._body_length:
             self._unread += await self._receive()
-        self._unread = self._unread[length:]
+        self._unread = self._unread[self._body_length :]
+        self._body_length = None
         self._visit.requests += 1
 
     async def _receive(self) -> bytes:

@@ -45,7 +45,7 @@ def text_event(text: str) -> bytes:
 
 
 #: The event that says that the answer is whole.
-FINISH: Final = event({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+FINISH: Final = event({"choices": [{"index": 0, "finish_reason": "stop"}]})
 
 
 def response(

@@ -99,7 +99,7 @@ class Hang:
 @final
 @attrs.frozen
 class Again:
-    """Start over with the next request, as a server does that keeps connections alive."""
+    """Read the rest of the request, and start over with the next one on the same connection."""
 
 
 @final

@@ -195,7 +195,6 @@ ERROR_EVENTS = (
                 "choices": [
                     {
                         "index": 0,
-                        "delta": {},
                         "finish_reason": "error",
                         "error": {"code": 502, "message": "Upstream"},
                     }
@@ -207,7 +206,7 @@ ERROR_EVENTS = (
     _event(
         "error-as-finish-reason",
         "The finish reason is error, and nothing says more.",
-        event({"choices": [{"index": 0, "delta": {}, "finish_reason": "error"}]}),
+        event({"choices": [{"index": 0, "finish_reason": "error"}]}),
         other("server", 200, BEGUN),
     ),
     _event(

@@ -85,14 +85,14 @@ AFTER_THE_MARKER = (
         "done-then-garbage",
         "What follows `[DONE]` in the body is no event.",
         Send(MARKED_ANSWER + chunk(b"\x00\xff garbage \n\n{") + LAST_CHUNK),
-        KeepOpen(),
+        Again(),
         outcome=whole(),
     ),
     _ends(
         "done-then-more-text",
         "Another event with text follows `[DONE]`.",
         Send(MARKED_ANSWER + chunk(text_event(" again")) + LAST_CHUNK),
-        KeepOpen(),
+        Again(),
         outcome=whole(),
     ),
     _ends(

@@ -190,7 +190,7 @@ TOO_SOON = (
         ReadRequestHead(),
         Send(ANSWER),
         Pause(0.01),
-        KeepOpen(),
+        Again(),
         outcome=whole(),
     ),
     _early(

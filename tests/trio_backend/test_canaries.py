@@ -1,0 +1,190 @@
+"""Keys and prompts are planted in every call, and looked for in all that a program may show."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.trio_backend.conftest import Figures
+from tests.trio_backend.playing import play, section_for
+from tokenwire.config import ProviderSection
+from tokenwire.errors import ProviderError
+from tokenwire.secret import Secret
+from tokenwire_trio import HTTPProvider, open_provider
+from tokenwire_trio.testing import (
+    SCENARIOS,
+    Fault,
+    FaultyDial,
+    MisbehavingServer,
+    Scenario,
+    serve_in_memory,
+)
+from tokenwire_trio.testing.scenario import Over
+
+#: Letters of their own, so that no part of one can be found by chance.
+CANARIES: Final = {
+    "key": "sk-qzxkeyjvwq-0192837465",
+    "header": "qhdrzxsecretvj-5647382910",
+    "query": "qqryzxsecretvj-9182736450",
+    "prompt": "qprmptzx confessvjq 5544332211",
+}
+
+#: So much of a canary is recognised, however it was cut.
+_PART: Final = 8
+
+_TESTS = str(Path(__file__).parent)
+_PARTS = frozenset(
+    canary[start : start + _PART]
+    for canary in CANARIES.values()
+    for start in range(len(canary) - _PART + 1)
+)
+
+
+def planted(server: MisbehavingServer, ca_file: Path, scenario: Scenario) -> ProviderSection:
+    """Describe a provider that is full of secrets."""
+    return section_for(
+        server,
+        ca_file,
+        credential=Secret(CANARIES["key"]),
+        headers={"x-api-key": CANARIES["header"], "x-more": Secret(CANARIES["header"])},
+        query={"code": Secret(CANARIES["query"])},
+        deadlines=scenario.deadlines(3.5),
+    )
+
+
+def canaries_in(text: str) -> list[str]:
+    """Find the parts of canaries that a text holds."""
+    return sorted(part for part in _PARTS if part in text)
+
+
+def shown_by(error: BaseException) -> Iterator[str]:
+    """Yield what a log, a debugger or an error tracker would show of an exception."""
+    yield repr(error)
+    yield str(error)
+    yield repr(error.args)
+    yield repr(getattr(error, "__notes__", None))
+    if isinstance(error, ProviderError):
+        yield repr(error.facts())
+    for below in (error.__cause__, error.__context__):
+        if below is not None:
+            yield from shown_by(below)
+    frames = traceback.walk_tb(error.__traceback__)
+    for frame in traceback.StackSummary.extract(frames, capture_locals=True):
+        if not frame.filename.startswith(_TESTS):  # there the canaries have their cage
+            yield f"{frame.filename}:{frame.lineno} {frame.line} {frame.locals}"
+
+
+def _cases() -> list[object]:
+    return [
+        pytest.param(scenario, over, id=f"{scenario.name}-{over}")
+        for scenario in SCENARIOS.values()
+        for over in sorted(scenario.over)
+    ]
+
+
+@pytest.mark.parametrize(("scenario", "over"), _cases())
+async def test_nothing_shows_a_canary(
+    *,
+    scenario: Scenario,
+    over: Over,
+    server_context: ssl.SSLContext,
+    ca_file: Path,
+    autojump_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """No error, no object, no log, no warning and no output, whatever the server does."""
+    caplog.set_level(logging.DEBUG)
+    tls = server_context if over == "tls" else None
+    shown: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        async with serve_in_memory(scenario, tls=tls) as server:
+            section = planted(server, ca_file, scenario)
+            async with open_provider(section, dial=server.dial) as provider:
+                error = (await play(provider, scenario, CANARIES["prompt"])).error
+                shown += [repr(provider), str(provider), provider.url, repr(section)]
+    if error is not None:
+        shown += shown_by(error)
+        assert error.__cause__ is error.__context__ is None
+    shown += [str(warning) for warning in caught]
+    shown += [f"{record.getMessage()} {record.__dict__}" for record in caplog.records]
+    shown += capfd.readouterr()
+    assert canaries_in("\n".join(shown)) == []
+    if not scenario.in_place_of_tls:
+        assert canaries_in(server.visits[0].received.decode("latin-1")) != []
+
+
+@pytest.mark.parametrize("over", ["tcp", "tls"])
+async def test_an_exception_that_passes_shows_no_canary(
+    over: Over,
+    server_context: ssl.SSLContext,
+    ca_file: Path,
+    autojump_clock: MockClock,
+    figures: Figures,
+) -> None:
+    """`MemoryError` is not ours, but it comes through our frames, from every operation."""
+    scenario = SCENARIOS["well-behaved"]
+    async with serve_in_memory(scenario, tls=server_context if over == "tls" else None) as server:
+        assert server.dial is not None
+        faults = 0
+        while True:
+            dial = FaultyDial(server.dial, Fault.OUT_OF_MEMORY, at=faults)
+            async with open_provider(planted(server, ca_file, scenario), dial=dial) as provider:
+                error = await _memory_error(provider, scenario)
+            if dial.failed is None:
+                break
+            assert error is not None
+            assert canaries_in("\n".join(shown_by(error))) == []
+            faults += 1
+    figures(f"canaries: {len(SCENARIOS)} scenarios and {faults} faults over {over}")
+
+
+async def _memory_error(provider: HTTPProvider, scenario: Scenario) -> MemoryError | None:
+    try:
+        await play(provider, scenario, CANARIES["prompt"])
+    except MemoryError as error:
+        return error
+    return None
+
+
+async def test_a_cancelled_call_shows_no_canary(
+    ca_file: Path, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """`Cancelled` passes through our frames as well, and some programs log it."""
+    caplog.set_level(logging.DEBUG)
+    scenario = SCENARIOS["stall-before-head"]
+    shown: list[str] = []
+    async with (
+        serve_in_memory(scenario) as server,
+        open_provider(planted(server, ca_file, scenario), dial=server.dial) as provider,
+    ):
+        with trio.move_on_after(1) as scope:
+            try:
+                await play(provider, scenario, CANARIES["prompt"])
+            except trio.Cancelled as cancelled:
+                shown += shown_by(cancelled)
+                raise
+    assert scope.cancelled_caught
+    assert shown != []
+    assert canaries_in("\n".join(shown)) == []
+
+
+def test_the_search_finds_canaries() -> None:
+    """What is planted where it does not belong is found: in text, locals, notes and chains."""
+    assert canaries_in(f"see {CANARIES['key'][:10]}") != []
+    error = ValueError("clean")
+    error.add_note(CANARIES["header"])
+    assert canaries_in("\n".join(shown_by(error))) != []
+    outer = ValueError("clean")
+    outer.__context__ = ValueError(CANARIES["prompt"])
+    assert canaries_in("\n".join(shown_by(outer))) != []
