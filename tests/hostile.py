@@ -20,7 +20,7 @@ from tokenwire.errors import ProviderError
 MiB: Final = 1024 * 1024
 
 #: Where reading stops that no limit has stopped, in bytes.
-MAX_BYTES_READ: Final = 400 * MiB
+MAX_BYTES_READ: Final = 200 * MiB
 
 
 class Hostile(NamedTuple):
@@ -158,7 +158,8 @@ HOSTILE: Final = {
         _wide('{"x":NaN,"z":"WIDE","y":' + "[" * 300 + "]" * 300 + "}", "\\n"), "json_depth"
     ),
     "long_finish_reasons": Hostile(
-        _long('{"choices":[{"index":CHOICE,"delta":{"content":"a"},"finish_reason":"@LONG"}]}'), None
+        _long('{"choices":[{"index":CHOICE,"message":{"content":"a"},"finish_reason":"LONG"}]}'),
+        None,
     ),
     "long_event_ids": Hostile(_long(f"{_TEXT}\nid: LONG"), None),
     "error_body": Hostile(_after(b'{"error":"', b"x" * 4096), "error_body", 500),

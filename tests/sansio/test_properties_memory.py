@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from fuzz.invariants import retained_bytes
-from tests.hostile import HOSTILE, MiB, read
+from tests.hostile import HOSTILE, MAX_BYTES_READ, MiB, read
 from tests.split_points import EXHAUSTIVE
 from tokenwire.endpoint import Limits
 from tokenwire.errors import ProviderError
@@ -99,8 +99,6 @@ def test_a_decoder_alone_cuts_off_what_is_endless(
 @every_body
 def test_resident_memory_stays_within_the_limit_and_16_mib(name: str) -> None:
     """With the default limits, and counted by what the system gives to a fresh process."""
-    if name in ("tokens", "empty_data_lines"):
-        pytest.skip("covered by others: it takes gigabytes to reach the limit")
     finished = subprocess.run(
         [sys.executable, "-m", "tests.hostile", name],
         cwd=Path(__file__).parents[2],
@@ -111,6 +109,7 @@ def test_resident_memory_stays_within_the_limit_and_16_mib(name: str) -> None:
     )
     figures = json.loads(finished.stdout)
     limit = HOSTILE[name].limit
-    if limit in attrs.asdict(Limits()):
+    # Tokens of two characters do not reach their limit in the two hundred MiB that are read.
+    if limit in attrs.asdict(Limits()) and figures["bytes_read"] < MAX_BYTES_READ:
         assert f"limits.{limit} (" in figures["error"]
     assert figures["grown_bytes"] <= _allowed(name, Limits()) + 16 * MiB, figures

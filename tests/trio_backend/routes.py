@@ -79,15 +79,11 @@ class Route:
 
     @asynccontextmanager
     async def over_sockets(
-        self, context: ssl.SSLContext, ca_file: Path
-    ) -> AsyncGenerator[tuple[HTTPProvider, MisbehavingServer], None]:
-        """Open a provider and its server, on real sockets."""
-        async with (
-            serve(IN_PIECES, tls=context if self.tls else None, pace=0) as server,
-            open_provider(section_for(server, ca_file)) as provider,
-        ):
-            await self._warm_up(provider)
-            yield provider, server
+        self, context: ssl.SSLContext
+    ) -> AsyncGenerator[MisbehavingServer, None]:
+        """Open a server on real sockets."""
+        async with serve(IN_PIECES, tls=context if self.tls else None, pace=0) as server:
+            yield server
 
     @asynccontextmanager
     async def in_memory(self, context: ssl.SSLContext) -> AsyncGenerator[MisbehavingServer, None]:
@@ -97,9 +93,9 @@ class Route:
 
     @asynccontextmanager
     async def provider(
-        self, server: MisbehavingServer, ca_file: Path, dial: Dial
+        self, server: MisbehavingServer, ca_file: Path, dial: Dial | None = None
     ) -> AsyncGenerator[HTTPProvider, None]:
-        """Open a provider for a server in memory."""
+        """Open a provider for a server, with a connection that is kept where the route says so."""
         async with open_provider(section_for(server, ca_file), dial=dial) as provider:
             await self._warm_up(provider)
             yield provider

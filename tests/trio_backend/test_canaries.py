@@ -7,6 +7,7 @@ import ssl
 import traceback
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
 
@@ -139,8 +140,8 @@ async def test_an_exception_that_passes_shows_no_canary(
         faults = 0
         while True:
             dial = FaultyDial(server.dial, Fault.OUT_OF_MEMORY, at=faults)
-            async with open_provider(planted(server, ca_file, scenario), dial=dial) as provider:
-                error = await _memory_error(provider, scenario)
+            provider = open_provider(planted(server, ca_file, scenario), dial=dial)
+            error = await _memory_error(provider, scenario)
             if dial.failed is None:
                 break
             assert error is not None
@@ -149,9 +150,13 @@ async def test_an_exception_that_passes_shows_no_canary(
     figures(f"canaries: {len(SCENARIOS)} scenarios and {faults} faults over {over}")
 
 
-async def _memory_error(provider: HTTPProvider, scenario: Scenario) -> MemoryError | None:
+async def _memory_error(
+    opening: AbstractAsyncContextManager[HTTPProvider], scenario: Scenario
+) -> MemoryError | None:
+    """Play a scenario, and close the provider, which may fail as well."""
     try:
-        await play(provider, scenario, CANARIES["prompt"])
+        async with opening as provider:
+            await play(provider, scenario, CANARIES["prompt"])
     except MemoryError as error:
         return error
     return None

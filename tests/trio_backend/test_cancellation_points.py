@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import ssl
 from collections import Counter
 from collections.abc import Callable, Generator
@@ -10,13 +9,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+import attrs
 import pytest
 import trio
 
 from tests.trio_backend.conftest import Figures
-from tests.trio_backend.leaks import connections_to, living_tasks, open_descriptors
+from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.routes import ROUTES, TEXT, Route
-from tokenwire_trio import HTTPProvider
+from tokenwire_trio import HTTPProvider, HTTPTokenStream
+from tokenwire_trio.testing import MisbehavingServer
 
 #: What a call is doing, by the innermost function of the transport that is at it.
 _PHASES: Final = {
@@ -106,67 +107,105 @@ def summary(what: str, route: Route, phases: Counter[str]) -> str:
     return f"{what} over {route.name}: {phases.total()} points ({parts})"
 
 
+@attrs.define
+class Asking:
+    """A program that makes a call.
+
+    Attributes:
+        route: The way to the server.
+        leaves_early: It has enough after one token, and does not read the rest.
+        stream: Its stream, once it has one.
+        done: It came to its end.
+    """
+
+    route: Route
+    leaves_early: bool
+    stream: HTTPTokenStream | None = None
+    done: bool = False
+
+    async def run(self, provider: HTTPProvider) -> None:
+        """Make the call."""
+        async with provider.complete(self.route.messages) as self.stream:
+            if self.leaves_early:
+                await anext(self.stream)
+            else:
+                assert (await self.stream.collect()).text == TEXT
+        self.done = True
+
+    @property
+    def may_keep_connection(self) -> bool:
+        """Whether its answer was whole, or it may not have come to a connection that was kept."""
+        whole = self.stream is not None and self.stream.partial().complete
+        return whole or self.route.warm
+
+
+@pytest.mark.parametrize("leaves_early", [False, True], ids=["read to the end", "left early"])
 @every_route
 async def test_a_call_can_be_cancelled_at_every_point(
-    route: Route, server_context: ssl.SSLContext, ca_file: Path, figures: Figures
+    *,
+    route: Route,
+    leaves_early: bool,
+    server_context: ssl.SSLContext,
+    ca_file: Path,
+    figures: Figures,
 ) -> None:
     """`Cancelled` comes through, nothing stays open, and the provider answers the next call."""
     phases = Counter[str]()
-    tasks, descriptors = living_tasks(), open_descriptors()
-    async with route.over_sockets(server_context, ca_file) as (provider, server):
-        while await _cancel_at(phases, route, provider, server.base_url):
-            assert await route.ask(provider) == TEXT
-    gc.collect()  # garbage that warns fails the test
-    assert (living_tasks(), open_descriptors()) == (tasks, descriptors)
-    assert {"send", "first byte", "mid-stream", "close"} <= phases.keys()
-    figures(summary("cancelled", route, phases))
+    with nothing_left_behind():
+        async with route.over_sockets(server_context) as server:
+            while True:
+                async with route.provider(server, ca_file) as provider:
+                    asking = Asking(route, leaves_early)
+                    phase = await _cancel_at(phases.total(), asking, provider)
+                    assert connections_to(server.base_url) <= asking.may_keep_connection
+                    if phase is None:
+                        break
+                    phases[phase] += 1
+                    assert await route.ask(provider) == TEXT
+                assert connections_to(server.base_url) == 0
+    assert {"send", "first byte", "mid-stream"} <= phases.keys()
+    assert "close" in phases or not leaves_early
+    how = "cancelled" if not leaves_early else "left early and cancelled"
+    figures(summary(how, route, phases))
 
 
-async def _cancel_at(
-    phases: Counter[str], route: Route, provider: HTTPProvider, base_url: str
-) -> bool:
-    """Cancel a call at the next point, and return whether it has such a point."""
-    text = None
+async def _cancel_at(number: int, asking: Asking, provider: HTTPProvider) -> str | None:
+    """Cancel a call at a point, and return what it was doing there; None past its last point."""
     scope = trio.CancelScope()
-    with acting(phases.total(), scope.cancel) as points, trio.fail_after(5), scope:
-        text = await route.ask(provider)
-    assert text in (None, TEXT)
-    assert (text is None) is scope.cancelled_caught
-    if points.phase is None:
-        assert text == TEXT
-        return False
-    phases[points.phase] += 1
-    assert text == TEXT or connections_to(base_url) == 0
-    return True
+    with acting(number, scope.cancel) as points, trio.fail_after(5), scope:
+        await asking.run(provider)
+    assert asking.done is not scope.cancelled_caught
+    assert asking.done or points.phase is not None
+    return points.phase
 
 
-@pytest.mark.parametrize("route", ROUTES[:3], ids=lambda route: route.name)
+@every_route
 async def test_a_provider_can_be_closed_at_every_point(
     route: Route, server_context: ssl.SSLContext, ca_file: Path, figures: Figures
 ) -> None:
     """A call whose provider another task closes ends at once, and nothing stays open."""
     phases = Counter[str]()
-    descriptors = open_descriptors()
-    while await _close_at(phases, route, server_context, ca_file):
-        pass
-    gc.collect()
-    assert open_descriptors() == descriptors
+    with nothing_left_behind():
+        async with route.over_sockets(server_context) as server:
+            while await _close_at(phases, route, server, ca_file):
+                pass
     figures(summary("closed", route, phases))
 
 
 async def _close_at(
-    phases: Counter[str], route: Route, context: ssl.SSLContext, ca_file: Path
+    phases: Counter[str], route: Route, server: MisbehavingServer, ca_file: Path
 ) -> bool:
     """Close the provider at the next point, and return whether the call has such a point."""
-    async with route.over_sockets(context, ca_file) as (provider, server):
-        close = trio.Event()
+    close = trio.Event()
+    async with route.provider(server, ca_file) as provider:
         with acting(phases.total(), close.set) as points, trio.fail_after(5):
             text = await _ask_while_closing(route, provider, close)
         assert text in (None, TEXT)
         assert connections_to(server.base_url) == 0
-        if points.phase is not None:
-            phases[points.phase] += 1
-    return points.phase is not None
+    if points.phase is None:
+        return False
+    phases[points.phase] += 1
+    return True
 
 
 async def _ask_while_closing(route: Route, provider: HTTPProvider, close: trio.Event) -> str | None:

@@ -157,9 +157,9 @@ class Call:
 
     @property
     def _may_drain(self) -> bool:
-        """Whether nothing is missing but the end of the body."""
+        """Whether the end of the body is all that keeps the connection from being used again."""
         answered = self.exchange.state is State.DONE and not self._closed
-        return answered and not self._cycle.complete and not self._draining
+        return answered and self._cycle.nearly_complete and not self._draining
 
     async def _drain(self) -> None:
         assert self._connection is not None  # or there were no answer

@@ -134,6 +134,11 @@ class RequestCycle:
         done = self._h11.our_state is self._h11.their_state is h11.DONE
         return done and self._h11.trailing_data == (b"", False)
 
+    @property
+    def nearly_complete(self) -> bool:
+        """Whether the end of the response's body is all that is missing to `complete`."""
+        return self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY
+
     def head(self) -> ResponseHead | None:
         """Return the final response's head, None while it is not complete.
 
