@@ -52,7 +52,12 @@ def __getattr__(name: str) -> object:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value: object = getattr(import_module(home), name)
+    try:
+        value: object = getattr(import_module(home), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("trio", "h11"):
+            raise
+        raise ImportError(f'{error.name} is missing: pip install "tokenwire[trio]"') from None
     globals()[name] = value
     return value
 
