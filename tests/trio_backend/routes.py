@@ -6,16 +6,27 @@ a call then is tried over it as well.
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import attrs
 
 from tests.trio_backend.playing import section_for
+from tests.trio_backend.tunnels import (
+    PASSWORD,
+    USERNAME,
+    ProxyKind,
+    proxy_in_memory,
+    proxy_on_a_socket,
+)
+from tokenwire.connection_settings import ProxySettings
 from tokenwire.messages import Message
+from tokenwire.secret import Secret
 from tokenwire_trio import HTTPProvider, open_provider
 from tokenwire_trio.dialing import Dial
 from tokenwire_trio.testing import MisbehavingServer, Outcome, Scenario, serve, serve_in_memory
@@ -57,18 +68,37 @@ IN_PIECES: Final = Scenario(
 
 
 @attrs.frozen
+class Site:
+    """A server, and how to get to it.
+
+    Attributes:
+        server: The server.
+        entrance: URL that the client's connections lead to: the server's, or its proxy's.
+        proxy: The proxy in front of it.
+        dial: How to connect to the entrance, where it is in memory.
+    """
+
+    server: MisbehavingServer
+    entrance: str
+    proxy: ProxySettings | None = None
+    dial: Dial | None = None
+
+
+@attrs.frozen
 class Route:
     """A way to a server.
 
     Attributes:
         name: For the reader of a test's report.
         tls: The server speaks TLS.
+        proxy: What the proxy in front of it speaks, if there is one.
         warm: An answer has come over the connection before, where it is kept.
         request_bytes: Size of the prompt: above 64 KiB an early refusal is watched for.
     """
 
     name: str
     tls: bool = False
+    proxy: ProxyKind | None = None
     warm: bool = False
     request_bytes: int = 10
 
@@ -78,36 +108,46 @@ class Route:
         return [Message.user("x" * self.request_bytes)]
 
     @asynccontextmanager
-    async def over_sockets(
-        self, context: ssl.SSLContext
-    ) -> AsyncGenerator[MisbehavingServer, None]:
-        """Open a server on real sockets."""
+    async def over_sockets(self, context: ssl.SSLContext) -> AsyncGenerator[Site, None]:
+        """Open a server, and its proxy, on real sockets."""
         async with serve(IN_PIECES, tls=context if self.tls else None, pace=0) as server:
-            yield server
+            if self.proxy is None:
+                yield Site(server, server.base_url)
+                return
+            port = urlsplit(server.base_url).port or 0
+            async with proxy_on_a_socket(self.proxy, port, context) as url:
+                yield Site(server, url, _settings(url))
 
     @asynccontextmanager
-    async def in_memory(self, context: ssl.SSLContext) -> AsyncGenerator[MisbehavingServer, None]:
-        """Open a server in memory."""
+    async def in_memory(self, context: ssl.SSLContext) -> AsyncGenerator[Site, None]:
+        """Open a server, and its proxy, in memory."""
         async with serve_in_memory(IN_PIECES, tls=context if self.tls else None) as server:
-            yield server
+            if self.proxy is None:
+                yield Site(server, server.base_url, dial=server.dial)
+                return
+            url = f"{self.proxy}://localhost"
+            async with proxy_in_memory(self.proxy, server, context) as dial:
+                yield Site(server, url, _settings(url), dial)
 
     @asynccontextmanager
     async def provider(
-        self, server: MisbehavingServer, ca_file: Path, dial: Dial | None = None
+        self, site: Site, ca_file: Path, dial: Dial | None = None
     ) -> AsyncGenerator[HTTPProvider, None]:
         """Open a provider for a server, with a connection that is kept where the route says so."""
-        async with open_provider(section_for(server, ca_file), dial=dial) as provider:
-            await self._warm_up(provider)
+        section = section_for(site.server, ca_file, proxy=site.proxy)
+        async with open_provider(section, dial=dial) as provider:
+            if self.warm:
+                await self.ask(provider)
             yield provider
-
-    async def _warm_up(self, provider: HTTPProvider) -> None:
-        if self.warm:
-            await self.ask(provider)
 
     async def ask(self, provider: HTTPProvider) -> str:
         """Make a call and read it to its end."""
         async with provider.complete(self.messages) as stream:
             return (await stream.collect()).text
+
+
+def _settings(url: str) -> ProxySettings:
+    return ProxySettings(url=url, username=USERNAME, password=Secret(PASSWORD))
 
 
 ROUTES: Final = (
@@ -117,4 +157,15 @@ ROUTES: Final = (
     Route("tls with a large request", tls=True, request_bytes=100_000),
     Route("http on a kept connection", warm=True),
     Route("tls on a kept connection", tls=True, warm=True),
+    Route("http through an HTTP proxy", proxy="http"),
+    Route("tls through an HTTP proxy", tls=True, proxy="http"),
+    Route("http through a TLS proxy", proxy="https"),
+    Route("http through a SOCKS proxy", proxy="socks5h"),
+)
+
+_FEW: Final = {"http", "tls", "http on a kept connection", "http through an HTTP proxy"}
+
+#: For what needs not be tried over each of them every time: all with ``TOKENWIRE_EXHAUSTIVE=1``.
+FEWER_ROUTES: Final = tuple(
+    route for route in ROUTES if route.name in _FEW or os.environ.get("TOKENWIRE_EXHAUSTIVE")
 )

@@ -6,6 +6,7 @@ import logging
 import ssl
 import traceback
 import warnings
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -18,7 +19,9 @@ from trio.testing import MockClock
 from tests.trio_backend.conftest import Figures
 from tests.trio_backend.playing import play, section_for
 from tokenwire.config import ProviderSection
-from tokenwire.errors import ProviderError
+from tokenwire.connection_settings import ProxySettings
+from tokenwire.endpoint import Deadlines
+from tokenwire.errors import NetworkError, ProviderError
 from tokenwire.secret import Secret
 from tokenwire_trio import HTTPProvider, open_provider
 from tokenwire_trio.testing import (
@@ -26,16 +29,27 @@ from tokenwire_trio.testing import (
     Fault,
     FaultyDial,
     MisbehavingServer,
+    Outcome,
     Scenario,
     serve_in_memory,
 )
 from tokenwire_trio.testing.scenario import Over
+from tokenwire_trio.testing.steps import (
+    REQUEST_HEAD,
+    CloseCleanly,
+    Echo,
+    Hang,
+    ReadRequestHead,
+    Send,
+    Step,
+)
 
 #: Letters of their own, so that no part of one can be found by chance.
 CANARIES: Final = {
     "key": "sk-qzxkeyjvwq-0192837465",
     "header": "qhdrzxsecretvj-5647382910",
     "query": "qqryzxsecretvj-9182736450",
+    "proxy": "qprxyzxsecretvj-3141592653",
     "prompt": "qprmptzx confessvjq 5544332211",
 }
 
@@ -43,10 +57,13 @@ CANARIES: Final = {
 _PART: Final = 8
 
 _TESTS = str(Path(__file__).parent)
+#: As they are, and as a proxy is told them.
+_FORMS = (
+    *CANARIES.values(),
+    b64encode(f"user:{CANARIES['proxy']}".encode()).decode(),
+)
 _PARTS = frozenset(
-    canary[start : start + _PART]
-    for canary in CANARIES.values()
-    for start in range(len(canary) - _PART + 1)
+    form[start : start + _PART] for form in _FORMS for start in range(len(form) - _PART + 1)
 )
 
 
@@ -123,6 +140,52 @@ async def test_nothing_shows_a_canary(
     assert canaries_in("\n".join(shown)) == []
     if not scenario.in_place_of_tls:
         assert canaries_in(server.visits[0].received.decode("latin-1")) != []
+
+
+def _as_a_proxy(name: str, *steps: Step) -> Scenario:
+    return Scenario(name=name, shows=name, steps=steps, outcome=Outcome())
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        _as_a_proxy(
+            "refuses and echoes",
+            ReadRequestHead(),
+            Echo(b"HTTP/1.1 407 No\r\nproxy-authenticate: Basic\r\n\r\n" + REQUEST_HEAD),
+            CloseCleanly(),
+        ),
+        _as_a_proxy("echoes", ReadRequestHead(), Echo(REQUEST_HEAD + b"\r\n\r\n"), CloseCleanly()),
+        _as_a_proxy("is another server", ReadRequestHead(), Send(b"SSH-2.0\r\n"), CloseCleanly()),
+        _as_a_proxy("closes", ReadRequestHead(), CloseCleanly()),
+        _as_a_proxy("stalls", ReadRequestHead(), Hang()),
+    ],
+    ids=lambda scenario: scenario.name,
+)
+async def test_a_failing_proxy_shows_no_canary(
+    scenario: Scenario, ca_file: Path, autojump_clock: MockClock
+) -> None:
+    """Neither its own login nor the provider's key, which it never gets."""
+    async with serve_in_memory(scenario) as server:
+        section = section_for(
+            server,
+            ca_file,
+            credential=Secret(CANARIES["key"]),
+            deadlines=Deadlines(connect=1),
+            allow_plaintext=True,
+            proxy=ProxySettings(
+                url="http://proxy.example", username="user", password=Secret(CANARIES["proxy"])
+            ),
+        )
+        async with open_provider(section, dial=server.dial) as provider:
+            error = (await play(provider, scenario, CANARIES["prompt"])).error
+            assert canaries_in(f"{provider!r} {section!r}") == []
+    assert isinstance(error, NetworkError)
+    assert error.phase == "proxy"
+    assert canaries_in("\n".join(shown_by(error))) == []
+    received = server.visits[0].received
+    assert _FORMS[-1].encode() in received
+    assert CANARIES["key"].encode() not in received
 
 
 @pytest.mark.parametrize("over", ["tcp", "tls"])

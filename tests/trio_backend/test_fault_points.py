@@ -13,10 +13,10 @@ from trio.testing import MockClock
 
 from tests.trio_backend.conftest import Figures
 from tests.trio_backend.leaks import nothing_left_behind
-from tests.trio_backend.routes import ROUTES, TEXT, Route
+from tests.trio_backend.routes import ROUTES, TEXT, Route, Site
 from tokenwire.errors import NetworkError, ProviderError
 from tokenwire_trio import HTTPTokenStream
-from tokenwire_trio.testing import Fault, FaultyDial, MisbehavingServer, Operation
+from tokenwire_trio.testing import Fault, FaultyDial, Operation
 
 #: Far above what a call in memory takes, but a hang is no success.
 _HANGS_S = 100
@@ -24,8 +24,8 @@ _HANGS_S = 100
 #: In which phases of a call each operation happens. A failure to close fails nothing.
 _PHASES: Final[Mapping[Operation, set[str]]] = {
     "connect": {"tcp"},
-    "send": {"tls", "send"},
-    "receive": {"tls", "head", "body"},
+    "send": {"proxy", "tls", "send"},
+    "receive": {"proxy", "tls", "head", "body"},
     "close": set(),
 }
 
@@ -40,15 +40,13 @@ class Failed(NamedTuple):
     error: ProviderError | MemoryError | None
 
 
-async def fail(
-    route: Route, server: MisbehavingServer, ca_file: Path, dial: FaultyDial, at: int
-) -> Failed:
+async def fail(route: Route, site: Site, ca_file: Path, dial: FaultyDial, at: int) -> Failed:
     """Make a call whose n-th operation fails."""
     stream: HTTPTokenStream | None = None
     error: ProviderError | MemoryError | None = None
     try:
         with trio.fail_after(_HANGS_S):
-            async with route.provider(server, ca_file, dial) as provider:
+            async with route.provider(site, ca_file, dial) as provider:
                 dial.fail_at(at)
                 async with provider.complete(route.messages) as stream:
                     await stream.collect()
@@ -72,12 +70,12 @@ async def test_a_call_copes_with_a_fault_at_every_operation(
 ) -> None:
     """It ends, with the error that says where it happened, and leaves nothing behind."""
     with nothing_left_behind():
-        async with route.in_memory(server_context) as server:
-            assert server.dial is not None
+        async with route.in_memory(server_context) as site:
+            assert site.dial is not None
             operations = 0
             while True:
-                dial = FaultyDial(server.dial, fault, lasting=lasting)
-                failed = await fail(route, server, ca_file, dial, operations)
+                dial = FaultyDial(site.dial, fault, lasting=lasting)
+                failed = await fail(route, site, ca_file, dial, operations)
                 if failed.operation is None:
                     break
                 check(failed, fault, lasting)

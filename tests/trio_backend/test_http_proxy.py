@@ -158,6 +158,7 @@ async def test_interim_responses_are_passed_over(nursery: trio.Nursery) -> None:
 REFUSALS = [
     (407, PROXY, False, r"wants a login \(HTTP 407\): set proxy\.username and proxy\.password"),
     (407, LOGIN, False, r"does not accept the login \(HTTP 407\): check proxy\.username"),
+    (401, LOGIN, False, r"does not accept the login \(HTTP 401\): check proxy\.username"),
     (403, LOGIN, False, r"does not allow connections to host\.example:80 \(HTTP 403\)"),
     (502, PROXY, True, r"cannot connect to host\.example:80 \(HTTP 502\): is base_url right"),
     (405, PROXY, False, r"does not connect to host\.example:80 \(HTTP 405\): is it an HTTP proxy"),

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import pytest
 import trio
 
-from tests.trio_backend.providers import HELLO, provider_section
-from tests.trio_backend.servers import Handler, MemoryNetwork, ServerSide, answer, keeps_alive
+from tests.trio_backend.providers import HELLO, provider_section, streaming
+from tests.trio_backend.servers import (
+    Handler,
+    MemoryNetwork,
+    ServerSide,
+    answer,
+    keeps_alive,
+    socket_server,
+)
 from tests.trio_backend.test_secrets import chain, everything_shown
 from tokenwire.config import ConfigError
 from tokenwire.connection_settings import ProxySettings
@@ -109,6 +117,18 @@ async def test_addresses_are_sent_as_such(nursery: trio.Nursery, host: str, addr
     assert proxy.received[1] == request
 
 
+async def test_with_socks5_this_machine_looks_up_the_name() -> None:
+    """The proxy gets an address."""
+    request = b"\5\1\0\1\x7f\0\0\1\0\x50"
+    proxy = Proxy((GREETING, b"\5\0"), (request, CONNECTED))
+    async with socket_server(proxy) as url:
+        through = url.removesuffix("/v1").replace("http:", "socks5:")
+        section = provider_section("http://127.0.0.1/v1", proxy=through)
+        async with streaming(section) as stream:
+            assert (await stream.collect()).text == "a"
+    assert proxy.received[1] == request
+
+
 async def test_a_login_is_sent_where_the_proxy_wants_one(nursery: trio.Nursery) -> None:
     """As RFC 1929 says."""
     proxy = Proxy(
@@ -202,9 +222,11 @@ async def test_without_the_package_the_error_says_how_to_install_it(
 ) -> None:
     """Before anything is dialed."""
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "socksio" else find_spec(name)
-    )
+
+    def find_all_but_socksio(name: str) -> ModuleSpec | None:
+        return None if name == "socksio" else find_spec(name)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find_all_but_socksio)
     async with open_provider(provider_section("https://host.example", proxy=PROXY)) as provider:
         with pytest.raises(ConfigError, match=r"tokenwire\[socks\]"):
             async with provider.complete(HELLO):

@@ -32,13 +32,18 @@ class HTTPConnection:
     Every method but `aclose` raises what the stream and the framing raise: `PeerClosedError`,
     `h11.RemoteProtocolError`, `trio.BrokenResourceError`; and `trio.ClosedResourceError` once it
     is closed.
+
+    Attributes:
+        closed: Nothing goes over it any more.
+        used: A request has gone over it.
     """
 
-    __slots__ = ("_stream", "closed")
+    __slots__ = ("_stream", "closed", "used")
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self.closed = False
+        self.used = False
 
     async def send(self, cycle: RequestCycle) -> bool:
         """Write the request.
@@ -47,6 +52,7 @@ class HTTPConnection:
             Whether all of it was written: a server that refuses it before it was read (401, 413)
             gets no more of it.
         """
+        self.used = True
         if len(cycle.request_data) <= UNWATCHED_BYTES:
             await self._stream.send_all(cycle.request_data)
             return True

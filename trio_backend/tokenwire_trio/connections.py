@@ -7,7 +7,8 @@ used again only where nothing speaks against it:
   answer in it;
 * it was not idle for longer than `PoolSettings.idle_expiry`;
 * nothing has come on it since (`quiet`): not its end, and not a byte of a response that nobody
-  asked for.
+  asked for;
+* its server is not known to end connections without a word (`keep_alive`).
 
 One that fails this is closed, and another takes its place before a byte was sent. Once bytes are
 sent, nothing is repeated here: a POST may have been carried out though its response got lost (RFC
@@ -35,6 +36,7 @@ from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.failures import TransportError, attempt
+from tokenwire_trio.keep_alive import KeepAlive
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.progress import Observer, Progress
 
@@ -43,7 +45,7 @@ from tokenwire_trio.progress import Observer, Progress
 @attrs.frozen
 class _Idle:
     connection: HTTPConnection
-    expires_at: float
+    since: float
 
 
 @final
@@ -67,6 +69,7 @@ class Connections:
         self.places = trio.CapacityLimiter(settings.max_connections or inf)
         self._leases: set[Lease] = set()
         self._idle: deque[_Idle] = deque()  # the one that was used last is the last
+        self._keep_alive = KeepAlive()
         self._closed = False
 
     def progress(self) -> Progress:
@@ -106,19 +109,33 @@ class Connections:
         """Take the connection that was used last and is still good, if there is one."""
         await self._close_expired()
         while self._idle:
-            connection = self._idle.pop().connection
+            idle = self._idle.pop()
+            still_good = False
             try:
-                if await connection.is_quiet():
-                    return connection
-            except BaseException:
-                await connection.aclose()
-                raise
-            await connection.aclose()
+                still_good = await self._still_stands(idle)
+            finally:
+                if not still_good:
+                    await idle.connection.aclose()
+            if still_good:
+                return idle.connection
         return None
 
     async def _close_expired(self) -> None:
-        while self._idle and self._idle[0].expires_at <= trio.current_time():
+        expired = trio.current_time() - self._settings.idle_expiry
+        while self._idle and self._idle[0].since <= expired:
             await self._idle.popleft().connection.aclose()
+
+    async def _still_stands(self, idle: _Idle) -> bool:
+        quiet = await idle.connection.is_quiet()
+        trusted_from = self._keep_alive.trusted_from(idle.since)
+        if quiet and idle.connection.used and trusted_from > trio.current_time():
+            await trio.sleep_until(trusted_from)
+            quiet = await idle.connection.is_quiet()
+        if quiet:
+            self._keep_alive.found_standing(idle.since)
+        else:
+            self._keep_alive.found_ended(idle.since)
+        return quiet
 
     async def open(self, progress: Progress) -> HTTPConnection:
         """Open another connection."""
@@ -132,8 +149,9 @@ class Connections:
         """
         if self._closed or len(self._idle) >= self._settings.max_idle:
             return False
-        expires_at = trio.current_time() + self._settings.idle_expiry
-        self._idle.append(_Idle(connection, expires_at))
+        if connection.used and not self._keep_alive.worthwhile:
+            return False
+        self._idle.append(_Idle(connection, trio.current_time()))
         return True
 
     async def warm(self, count: int, deadlines: Deadlines) -> TransportError | None:

@@ -78,10 +78,14 @@ def _read_status(connection: h11.Connection) -> int | None:
 
 def _refusal(status: int, proxy: ProxySettings, target: Origin) -> ProxyRefusal:
     match status:
-        case 407 if proxy.username is None:
-            what = "wants a login (HTTP 407): set proxy.username and proxy.password"
-        case 407:
-            what = "does not accept the login (HTTP 407): check proxy.username and proxy.password"
+        # tinyproxy says 401 to a wrong login.
+        case 401 | 407 if proxy.username is None:
+            what = f"wants a login (HTTP {status}): set proxy.username and proxy.password"
+        case 401 | 407:
+            what = (
+                f"does not accept the login (HTTP {status}): check proxy.username and"
+                " proxy.password"
+            )
         case 403:
             what = f"does not allow connections to {target} (HTTP 403): ask its administrator"
         case _ if status >= 500:

@@ -32,6 +32,9 @@ class ProviderOptions:
     query: Mapping[str, str] = attrs.field(repr=False)
     quirk: Mapping[str, object]
     ca_file: str | None
+    proxy: str | None
+    unix_socket: str | None
+    allow_plaintext: bool
     timeout: float | None
     model: str | None
     max_tokens: int | None
@@ -138,6 +141,22 @@ _OPTIONS: Final = (
         type=click.Path(exists=True, dir_okay=False),
         metavar="FILE",
         help="PEM file with certificate authorities to trust besides the system's.",
+    ),
+    click.option(
+        "--proxy",
+        metavar="URL",
+        help="Proxy to go through, e.g. http://host.example:3128 or socks5h://…; 'env' for the one"
+        " that HTTPS_PROXY and its like name.",
+    ),
+    click.option(
+        "--unix-socket",
+        metavar="PATH",
+        help="Unix socket to connect to, in place of the URL's host and port.",
+    ),
+    click.option(
+        "--allow-plaintext",
+        is_flag=True,
+        help="Send the key over http:// to other machines too.",
     ),
     click.option(
         "--timeout", type=float, metavar="SECONDS", help="Most time for the whole answer to take."
