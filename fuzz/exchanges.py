@@ -19,7 +19,7 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
 from tokenwire.secret import Secret
 from tokenwire.tokens import Token
-from tokenwire.wire import wire_by_kind
+from tokenwire.wire import WIRE_KINDS, wire_by_kind
 
 Event: TypeAlias = Token | ProviderError
 Headers: TypeAlias = tuple[tuple[str, str], ...]
@@ -33,7 +33,7 @@ _MAX_SINGLE_BYTES: Final = 120
 KEY: Final = "sk-wJ7 q/Zt4%Vx9+Lm2=Rb6"
 PROMPT: Final = "the prompt: Xylophon-Quitte-8731"
 _MESSAGES: Final = (Message.user(PROMPT),)
-_CONFIG: Final = ProviderConfig(model="some-model")
+_CONFIG: Final = ProviderConfig(model="some-model", max_output_tokens=100)
 
 #: Limits that inputs of a fuzzer's size do reach.
 SMALL_LIMITS: Final = Limits(
@@ -58,6 +58,7 @@ class Response:
     status: int = 200
     headers: Headers = ()
     ending: Ending = "clean"
+    wire: str = "openai-chat"
 
 
 @final
@@ -87,9 +88,11 @@ def _endpoint(limits: Limits) -> Endpoint:
     return Endpoint(base_url="https://host.example/v1", credential=Secret(KEY), limits=limits)
 
 
-def sent_exchange(limits: Limits | None = None) -> tuple[Exchange, HTTPRequest]:
+def sent_exchange(
+    limits: Limits | None = None, wire: str = "openai-chat"
+) -> tuple[Exchange, HTTPRequest]:
     """Return an exchange whose request is out, with a key and a prompt that must not show."""
-    exchange = Exchange(wire_by_kind("openai-chat"), _endpoint(limits or Limits()))
+    exchange = Exchange(wire_by_kind(wire), _endpoint(limits or Limits()))
     return exchange, exchange.send(_MESSAGES, _CONFIG)
 
 
@@ -103,7 +106,7 @@ def outcome_of(
         pieces: Its body as the reads bring it; None for the whole of it in one read.
         limits: The endpoint's.
     """
-    exchange, request = sent_exchange(limits)
+    exchange, request = sent_exchange(limits, response.wire)
     events = exchange.receive_head(response.status, response.headers)
     for piece in [response.body] if pieces is None else pieces:
         events += exchange.receive_data(piece)
@@ -147,15 +150,18 @@ def some_split(data: bytes, variant: int = 0) -> list[bytes]:
 
 
 def parse_response(data: bytes) -> Response:
-    """Read a fuzzer's input as a response: ``200 clean``, header lines, an empty line, the body.
+    """Read a fuzzer's input as a response.
 
-    Every input is some response, so that a fuzzer wastes none: what cannot be read is left out.
+    Its first line says what it is, ``200 clean anthropic`` for instance; header lines, an empty
+    line and the body follow. Every input is some response, so that a fuzzer wastes none: what
+    cannot be read is left out.
     """
     head, _, body = data.partition(b"\n\n")
     first, *lines = head.decode("latin-1").split("\n")
-    digits, _, word = first.partition(" ")
+    digits, word, wire = [*first.split(" "), "", ""][:3]
     status = int(digits) if digits.isascii() and digits.isdigit() and len(digits) == 3 else 200
     pairs = (line.partition(":") for line in lines)
     headers = tuple((name.strip(), value.strip()) for name, colon, value in pairs if colon)
     endings: dict[str, Ending] = {"cut": "cut", "failure": "failure"}
-    return Response(body, status, headers, endings.get(word, "clean"))
+    kind = wire if wire in WIRE_KINDS else "openai-chat"
+    return Response(body, status, headers, endings.get(word, "clean"), kind)

@@ -127,15 +127,34 @@ def _data_lines(body: bytes) -> bytes:
     )
 
 
+#: Where recordings of each wire format are, for those that have another than chat completions.
+_RECORDED_WIRES: Final = {
+    "anthropic": "anthropic_messages",
+    "gemini": "gemini_generate",
+    "ollama": "ollama_chat",
+    "openai-responses": "responses",
+}
+
+
 def _responses(size: int) -> Iterator[bytes]:
     """Give whole responses in the format of `fuzz.exchanges.parse_response`."""
+    yield from _own_responses()
+    yield from _recorded_responses("openai-chat", "chat_completions", size)
+    for wire, api in _RECORDED_WIRES.items():
+        yield from _recorded_responses(wire, api, size)
+
+
+def _own_responses() -> Iterator[bytes]:
     for file in sorted(_OWN_STREAMS.glob("*.sse")):
         for head in (b"200 clean", b"200 cut"):
             yield head + b"\ncontent-type: text/event-stream\n\n" + file.read_bytes()
-    for file in _recordings("chat_completions"):
+
+
+def _recorded_responses(wire: str, api: str, size: int) -> Iterator[bytes]:
+    for file in _recordings(api):
         meta = json.loads(file.with_name("meta.json").read_bytes())
         lines = [
-            f"{meta['status']} clean",
+            f"{meta['status']} clean {wire}",
             *(f"{name}: {value}" for name, value in meta["headers"]),
         ]
         opening = "\n".join(lines[:8]).encode("latin-1", "replace")
