@@ -24,7 +24,7 @@ from tests.trio_backend.tunnels import (
     proxy_in_memory,
     proxy_on_a_socket,
 )
-from tokenwire.connection_settings import ProxySettings
+from tokenwire.connection_settings import PoolSettings, ProxySettings
 from tokenwire.messages import Message
 from tokenwire.secret import Secret
 from tokenwire_trio import HTTPProvider, open_provider
@@ -134,7 +134,9 @@ class Route:
         self, site: Site, ca_file: Path, dial: Dial | None = None
     ) -> AsyncGenerator[HTTPProvider, None]:
         """Open a provider for a server, with a connection that is kept where the route says so."""
-        section = section_for(site.server, ca_file, proxy=site.proxy)
+        # With room for one connection, a place that is not given back keeps the next call waiting.
+        room = PoolSettings(max_connections=1)
+        section = section_for(site.server, ca_file, proxy=site.proxy, pool=room)
         async with open_provider(section, dial=dial) as provider:
             if self.warm:
                 await self.ask(provider)

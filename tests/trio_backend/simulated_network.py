@@ -102,6 +102,11 @@ class Response:
             first_event=seen(self.first_event),
         )
 
+    def marks(self) -> list[int]:
+        """Return all marks within the bytes."""
+        marks = (self.head, *self.tokens, self.finish, self.done, self.body)
+        return [int(mark) for mark in marks if mark < len(self.data)]
+
     def _clear_of_line_ends(self, length: int) -> int:
         """Move a cut out of an event's end: whether an event counts there is the core's affair."""
         for mark in (*self.tokens, self.finish, self.done):
@@ -219,7 +224,7 @@ class Plan:
         if random.random() < 0.3:
             response = response.cut(random.randrange(len(response.data)))
         end: ConnectionEnd = random.choice(("eof", "reset", "silence"))
-        segments = _draw_segments(random, response.data)
+        segments = _draw_segments(random, response)
         return cls(
             seed=seed,
             deadlines=_draw_deadlines(random, endless=end == "silence"),
@@ -246,8 +251,11 @@ class Plan:
         return inf
 
 
-def _draw_segments(random: Random, data: bytes) -> tuple[Segment, ...]:
-    cuts = sorted({random.randrange(len(data) + 1) for _ in range(random.randrange(12))})
+def _draw_segments(random: Random, response: Response) -> tuple[Segment, ...]:
+    data = response.data
+    anywhere = {random.randrange(len(data) + 1) for _ in range(random.randrange(12))}
+    # What lies between two marks is short, and would seldom come alone.
+    cuts = sorted(anywhere | {mark for mark in response.marks() if random.random() < 0.3})
     at = 0.0
     segments: list[Segment] = []
     for begin, end in zip((0, *cuts), (*cuts, len(data)), strict=True):

@@ -188,7 +188,8 @@ async def _cancel_at_next_point(
         assert asking.done
         return False
     phases[points.phase] += 1
-    assert await asking.route.ask(provider) == TEXT
+    with trio.fail_after(5):
+        assert await asking.route.ask(provider) == TEXT
     return True
 
 
