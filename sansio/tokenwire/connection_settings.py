@@ -80,14 +80,17 @@ class ProxySettings:
     """A proxy to reach the server through.
 
     An HTTP proxy is asked to ``CONNECT``, for ``http://`` servers too, so that it sees neither
-    requests nor keys of an ``https://`` server. `Endpoint.tls` also says how to check a proxy's own
-    certificate. User name and password go to the proxy only.
+    requests nor keys of an ``https://`` server. User name and password go to the proxy only, and
+    the client certificate of `Endpoint.tls` to the server only.
 
     Attributes:
         url: Scheme, host and port. ``http`` and ``https`` (TLS to the proxy itself) are for HTTP
             proxies, ``socks5`` and ``socks5h`` for SOCKS, which takes the extra
             ``tokenwire[socks]``: with ``socks5h`` the proxy looks up the server's name, with
             ``socks5`` this machine does.
+        ssl_context: A ready ``ssl.SSLContext`` for TLS to the proxy itself. Without it, whom
+            `Endpoint.tls` trusts is trusted there too (where that is a ready context itself, the
+            system's trust store is), and no client certificate is shown.
         username: Whom to log in as, where the proxy wants that.
         password: The password that goes with it.
     """
@@ -99,6 +102,8 @@ class ProxySettings:
         converter=_to_password,
         validator=check.instance_of(Secret, "a string or a Secret"),
     )
+    # The core must not import ssl: the transport checks the type.
+    ssl_context: object | None = field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:
         if self.password is not None and self.username is None:
@@ -111,9 +116,14 @@ class ProxySettings:
             raise ValueError("username and password: SOCKS takes at most 255 bytes of each")
 
     @property
+    def scheme(self) -> str:
+        """The scheme of its URL, in lower case: one of `PROXY_PORTS`."""
+        return urlsplit(self.url).scheme
+
+    @property
     def is_socks(self) -> bool:
         """Whether it speaks SOCKS, not HTTP."""
-        return urlsplit(self.url).scheme.startswith("socks")
+        return self.scheme.startswith("socks")
 
     @property
     def host(self) -> str:
@@ -123,8 +133,7 @@ class ProxySettings:
     @property
     def port(self) -> int:
         """Its port."""
-        parts = urlsplit(self.url)
-        return parts.port or PROXY_PORTS[parts.scheme]
+        return urlsplit(self.url).port or PROXY_PORTS[self.scheme]
 
     def login(self) -> tuple[bytes, bytes]:
         """Return user name and password as they are sent, empty where they are not set."""

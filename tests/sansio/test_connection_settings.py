@@ -51,6 +51,7 @@ def test_a_proxy_has_a_host_and_a_port(url: str, is_socks: bool, host: str, port
     """Each way to speak to one has its usual port."""
     proxy = ProxySettings(url=url)
     assert (proxy.is_socks, proxy.host, proxy.port) == (is_socks, host, port)
+    assert proxy.scheme == url.partition(":")[0].lower()
     assert proxy.login() == (b"", b"")
 
 

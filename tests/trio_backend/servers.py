@@ -165,6 +165,30 @@ def sends_and_closes(*responses: bytes) -> Handler:
     return handler
 
 
+def alerts(context: ssl.SSLContext) -> Handler:
+    """Make a handler that tells its client why the TLS handshake fails.
+
+    Args:
+        context: For the handshake, which must fail. `trio.SSLStream` would keep the alert to
+            itself.
+    """
+
+    async def handler(peer: ServerSide) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            incoming.write(await peer.stream.receive_some())
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await peer.send(outgoing.read())
+            except ssl.SSLError:
+                await peer.send(outgoing.read())
+                return await peer.wait_until_client_leaves()
+
+    return handler
+
+
 async def _serve(handler: Handler, stream: trio.abc.Stream) -> None:
     async with stream:
         # A client that leaves is what many tests are about.

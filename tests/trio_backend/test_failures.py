@@ -32,6 +32,13 @@ def broken_by(cause: Exception) -> trio.BrokenResourceError:
     return error
 
 
+def caused_by(cause: Exception) -> OSError:
+    """Make what trio raises where no address of a host could be connected to."""
+    error = OSError("all attempts to connect failed")
+    error.__cause__ = cause
+    return error
+
+
 def tls_error(reason: str) -> ssl.SSLError:
     """Make an error with OpenSSL's name for its reason."""
     error = ssl.SSLError(1, reason)
@@ -65,6 +72,26 @@ NETWORK_FAILURES: list[tuple[Exception, Phase, Phase, bool, str]] = [
         r"\(::1: connection refused, 127\.0\.0\.1: oserror\): is it up",
     ),
     (NoAddressError([("::1", os_error(errno.EMFILE))]), "tcp", "tcp", True, "ulimit -n"),
+    # What a program's own dial may raise, for instance by way of `trio.open_tcp_stream`.
+    (UnicodeError("label too long"), "tcp", "tcp", False, "no host name"),
+    (socket.gaierror(socket.EAI_NONAME, "Not known"), "tcp", "tcp", False, "host in base_url"),
+    (
+        os_error(errno.ENETUNREACH),
+        "tcp",
+        "tcp",
+        True,
+        r"cannot connect .*\(network is unreachable\)",
+    ),
+    (OSError("no such host"), "tcp", "tcp", True, r"cannot connect to .* \(oserror\)"),
+    (
+        caused_by(ExceptionGroup("", [os_error(errno.ECONNREFUSED), os_error(errno.EHOSTUNREACH)])),
+        "tcp",
+        "tcp",
+        True,
+        r"\(connection refused, no route to host\): is it up",
+    ),
+    (caused_by(ExceptionGroup("", [ValueError()])), "tcp", "tcp", True, r"\(oserror\)"),
+    (caused_by(os_error(errno.EMFILE)), "tcp", "tcp", True, "ulimit -n"),
     (os_error(errno.ENFILE), "tcp", "tcp", True, "too many open files"),
     (bad_certificate(10), "tls", "tls", False, "has expired"),
     (bad_certificate(9), "tls", "tls", False, "clock"),
@@ -133,7 +160,7 @@ def test_what_h11_quotes_is_cut_out(message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("phase", "what"), [("head", "the response head"), ("body", "a chunk header or trailer")]
+    ("phase", "what"), [("head", "the response head"), ("body", "the framing of the body")]
 )
 def test_framing_beyond_its_limit_names_the_limit(phase: Phase, what: str) -> None:
     """The caller can raise it."""

@@ -191,6 +191,59 @@ def test_what_came_before_broken_framing_is_read_first() -> None:
             cycle.next_part()
 
 
+def feed(cycle: RequestCycle, data: bytes, by: int, parts: list[BodyPart]) -> None:
+    """Give a cycle so many bytes at a time, and take all parts of the body."""
+    for start in range(0, len(data), by):
+        cycle.receive(data[start : start + by])
+        while part := cycle.next_part():
+            parts.append(part)
+
+
+@pytest.mark.parametrize("by", [1, 7, 10_000])
+def test_a_body_that_is_mostly_framing_is_cut_off(by: int) -> None:
+    """Each chunk header is short enough, but together they are not; what came is read first."""
+    cycle = make_cycle(max_head_bytes=200)
+    cycle.receive(STREAM_HEAD)
+    assert cycle.head() is not None
+    flood = (b"1;" + b"x" * 90 + b"\r\n.\r\n") * 10
+    parts: list[BodyPart] = []
+    with pytest.raises(h11.RemoteProtocolError, match="too much framing") as caught:
+        feed(cycle, flood, by, parts)
+    assert caught.value.error_status_hint == 431
+    assert sum(len(part.data) for part in parts) == (10 if by > len(flood) else 2)
+
+
+def test_chunks_of_one_byte_are_no_flood() -> None:
+    """However many there are, and with their sizes written as long as some servers do."""
+    cycle = make_cycle(max_head_bytes=200)
+    cycle.receive(STREAM_HEAD)
+    assert cycle.head() is not None
+    for _ in range(1000):
+        cycle.receive(b"00000001\r\n.\r\n")
+        assert cycle.next_part() == BodyPart(b".", complete=False)
+
+
+@pytest.mark.parametrize(
+    ("head", "nearly"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n", True),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\nconnection: close\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\n\r\n", False),
+        (b"HTTP/1.0 200 OK\r\ncontent-length: 9\r\n\r\n", False),
+    ],
+)
+def test_a_body_that_ends_with_its_connection_is_never_nearly_complete(
+    head: bytes, nearly: bool
+) -> None:
+    """Its end makes no connection fit to be used again, so nobody need wait for it."""
+    cycle = make_cycle()
+    cycle.receive(head + b"half")
+    assert cycle.head() is not None
+    assert cycle.next_part() == BodyPart(b"half", complete=False)
+    assert cycle.nearly_complete is nearly
+
+
 def test_a_part_shows_its_size_only() -> None:
     """Bodies do not get into logs by way of a repr."""
     assert "canary" not in repr(BodyPart(b"canary", complete=False))

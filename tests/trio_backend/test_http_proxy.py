@@ -10,23 +10,26 @@ from typing import Any
 
 import pytest
 import trio
+import trustme
 from trio.testing import MockClock
 
-from tests.trio_backend.providers import HELLO, provider_section
+from tests.trio_backend.providers import HELLO, provider_section, streaming
 from tests.trio_backend.servers import (
     Handler,
     MemoryNetwork,
     ServerSide,
+    alerts,
     answer,
     keeps_alive,
     socket_server,
 )
-from tests.trio_backend.test_secrets import chain, everything_shown
+from tests.trio_backend.shown import chain, shown_by
 from tokenwire.config import ProviderSection
 from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import Deadlines, TLSSettings
 from tokenwire.errors import NetworkError
 from tokenwire_trio import open_provider
+from tokenwire_trio.tls import build_context
 
 PROXY = "http://proxy.example:3128"
 KEY = "canary-key-0123456789"
@@ -140,6 +143,89 @@ async def test_a_proxy_may_speak_tls_itself(server_context: ssl.SSLContext, ca_f
                 async with provider.complete(HELLO) as stream:
                     assert (await stream.collect()).text == "a"
     assert len(proxy.requests) == 1
+
+
+@pytest.fixture
+def with_certificate(
+    certificate_authority: trustme.CA, ca_file: Path, tmp_path: Path
+) -> TLSSettings:
+    """Give the settings of a client that has a certificate."""
+    issued = certificate_authority.issue_cert("client")
+    certificate, key = tmp_path / "client.pem", tmp_path / "client.key"
+    issued.cert_chain_pems[0].write_to_path(str(certificate))
+    issued.private_key_pem.write_to_path(str(key))
+    return TLSSettings(
+        ca_file=str(ca_file), client_cert_file=str(certificate), client_key_file=str(key)
+    )
+
+
+@pytest.fixture
+def asking_context(certificate_authority: trustme.CA, ca_file: Path) -> ssl.SSLContext:
+    """Give a context for a server that asks for a client certificate, and can do without."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(ca_file))
+    context.verify_mode = ssl.CERT_OPTIONAL
+    certificate_authority.issue_cert("localhost").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # names pyOpenSSL's context too
+    return context
+
+
+class NotesCertificates:
+    """Notes whether the client of a connection showed a certificate, and plays on."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self.shown: list[bool] = []
+
+    async def __call__(self, peer: ServerSide) -> None:
+        """Note and play."""
+        stream = peer.stream
+        assert isinstance(stream, trio.SSLStream)
+        await stream.do_handshake()
+        self.shown.append(bool(stream.getpeercert()))
+        await self._handler(peer)
+
+
+@pytest.mark.parametrize("ready", [False, True])
+async def test_the_client_certificate_is_shown_to_the_server_only(
+    *,
+    asking_context: ssl.SSLContext,
+    ca_file: Path,
+    with_certificate: TLSSettings,
+    ready: bool,
+) -> None:
+    """A proxy that asks for it learns nothing, whether it is in files or in a ready context."""
+    server = NotesCertificates(keeps_alive(answer("a")))
+    proxy = NotesCertificates(Proxy(ESTABLISHED, server, asking_context))
+    tls = with_certificate
+    trusting = ssl.create_default_context(cafile=str(ca_file))
+    if ready:
+        tls = TLSSettings(ssl_context=build_context(tls))
+    async with socket_server(proxy, asking_context) as url:
+        through = ProxySettings(
+            url=url.removesuffix("/v1").replace("https", "HTTPS"),
+            ssl_context=trusting if ready else None,
+        )
+        async with streaming(section("https://localhost:1/v1", proxy=through, tls=tls)) as stream:
+            assert (await stream.collect()).text == "a"
+    assert (proxy.shown, server.shown) == ([False], [True])
+
+
+async def test_a_proxy_that_wants_a_certificate_is_shown_one_of_its_own(
+    asking_context: ssl.SSLContext, ca_file: Path, with_certificate: TLSSettings
+) -> None:
+    """Its context is a setting of the proxy, which the error names where it is missing."""
+    asking_context.verify_mode = ssl.CERT_REQUIRED
+    tls = TLSSettings(ca_file=str(ca_file))
+    async with socket_server(alerts(asking_context)) as url:
+        through = url.removesuffix("/v1").replace("http:", "https:")
+        with pytest.raises(NetworkError, match=r"the proxy .*into proxy\.ssl_context") as caught:
+            async with streaming(section(tls=tls, proxy=through)):
+                pass
+    assert (caught.value.phase, caught.value.sent) == ("tls", "nothing")
+    own = build_context(with_certificate)
+    async with socket_server(Proxy(ESTABLISHED, keeps_alive(answer("a"))), asking_context) as url:
+        known = ProxySettings(url=url.removesuffix("/v1"), ssl_context=own)
+        async with streaming(section(tls=tls, proxy=known)) as stream:
+            assert (await stream.collect()).text == "a"
 
 
 async def test_an_ipv6_address_has_brackets(nursery: trio.Nursery) -> None:
@@ -259,7 +345,7 @@ async def test_no_error_shows_the_password(
     error = await refusal_by(network, proxy=LOGIN, deadlines=Deadlines(total=1))
     login = b64encode(f"me:{PASSWORD}".encode()).decode()
     for shown in (PASSWORD, login):
-        assert shown not in everything_shown(error)
+        assert shown not in shown_by(error)
     assert list(chain(error)) == [error]
 
 

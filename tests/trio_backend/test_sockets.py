@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from tests.trio_backend.servers import (
     LAST_CHUNK,
     STREAM_HEAD,
     ServerSide,
+    alerts,
     answer,
     chunk,
     keeps_alive,
@@ -172,6 +175,21 @@ async def test_a_name_that_leads_nowhere_is_named(section: Section, host: str) -
     assert (caught.value.phase, caught.value.sent) == ("dns", "nothing")
 
 
+@pytest.mark.parametrize(
+    ("host", "message"),
+    [("localhost:{port}", "connection refused"), ("x" * 64 + ".invalid", "no host name")],
+)
+async def test_what_a_dial_of_trios_own_raises_is_told_as_well(host: str, message: str) -> None:
+    """`trio.open_tcp_stream` may be passed as it is; it raises an error with others below it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        section = provider_section(f"http://{host.format(port=taken.getsockname()[1])}/v1")
+        with pytest.raises(NetworkError, match=message) as caught:
+            async with streaming(section, dial=trio.open_tcp_stream):
+                pass
+    assert (caught.value.phase, caught.value.sent) == ("tcp", "nothing")
+
+
 # Certificates
 
 
@@ -191,6 +209,20 @@ async def test_an_unknown_authority_names_the_setting(server_context: ssl.SSLCon
         error = await first_error(url, TLSSettings())
     assert "tls.ca_file" in error.message
     assert (error.sent, error.retryable) == ("nothing", False)
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl names files by their hashes")
+async def test_authorities_may_be_in_a_directory(
+    tmp_path: Path, server_context: ssl.SSLContext, ca_file: Path
+) -> None:
+    """Where files are named by their hashes, as OpenSSL wants it."""
+    shutil.copy(ca_file, tmp_path / "ours.pem")
+    openssl = shutil.which("openssl") or ""
+    subprocess.run([openssl, "rehash", tmp_path], check=True, capture_output=True)
+    async with socket_server(replies(answer("a")), server_context) as url:
+        tls = TLSSettings(ca_dir=str(tmp_path), replace_system_cas=True)
+        async with streaming(provider_section(url, tls=tls)) as stream:
+            assert (await stream.collect()).text == "a"
 
 
 async def test_a_certificate_for_another_host_is_refused(
@@ -247,21 +279,7 @@ async def test_a_server_that_wants_a_client_certificate_names_the_setting(
     """With TLS 1.3 the refusal comes only after the handshake; it is told as the same."""
     demanding_context.maximum_version = version
 
-    async def sends_an_alert(peer: ServerSide) -> None:
-        # Not `trio.SSLStream`, which keeps the alert to itself.
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = demanding_context.wrap_bio(incoming, outgoing, server_side=True)
-        while True:
-            incoming.write(await peer.stream.receive_some())
-            try:
-                tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await peer.send(outgoing.read())
-            except ssl.SSLError:
-                await peer.send(outgoing.read())
-                return await peer.wait_until_client_leaves()
-
-    async with socket_server(sends_an_alert) as url:
+    async with socket_server(alerts(demanding_context)) as url:
         secure = url.replace("http:", "https:")
         error = await first_error(secure, TLSSettings(ca_file=str(ca_file)))
     assert "tls.client_cert_file" in error.message

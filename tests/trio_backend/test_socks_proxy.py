@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from importlib.machinery import ModuleSpec
 from typing import Any
 
 import pytest
 import trio
 
+from tests.trio_backend.leaks import connections_to
 from tests.trio_backend.providers import HELLO, provider_section, streaming
 from tests.trio_backend.servers import (
     Handler,
@@ -18,8 +21,8 @@ from tests.trio_backend.servers import (
     keeps_alive,
     socket_server,
 )
-from tests.trio_backend.test_secrets import chain, everything_shown
-from tokenwire.config import ConfigError
+from tests.trio_backend.shown import chain, shown_by
+from tokenwire.config import ConfigError, ProviderSection
 from tokenwire.connection_settings import ProxySettings
 from tokenwire.errors import NetworkError
 from tokenwire_trio import open_provider
@@ -83,7 +86,7 @@ async def refusal_by(nursery: trio.Nursery, handler: Handler, **endpoint: Any) -
     error = caught.value
     assert (error.phase, error.sent) == ("proxy", "nothing")
     assert error.message.startswith("the proxy proxy.example:1080 ")
-    assert PASSWORD not in everything_shown(error)
+    assert PASSWORD not in shown_by(error)
     assert list(chain(error)) == [error]
     return error
 
@@ -127,6 +130,94 @@ async def test_with_socks5_this_machine_looks_up_the_name() -> None:
         async with streaming(section) as stream:
             assert (await stream.collect()).text == "a"
     assert proxy.received[1] == request
+
+
+class TwoAddresses(trio.abc.HostnameResolver):
+    """Knows one name, which has an address of either family."""
+
+    async def getaddrinfo(self, host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        """Look it up."""
+        assert host == b"host.example"
+        kind, protocol = trio.socket.SOCK_STREAM, trio.socket.IPPROTO_TCP
+        return [
+            (trio.socket.AF_INET6, kind, protocol, "", ("2001:db8::1", port, 0, 0)),
+            (trio.socket.AF_INET, kind, protocol, "", ("192.0.2.1", port)),
+        ]
+
+    async def getnameinfo(self, sockaddr: Any, flags: int) -> Any:
+        """Nobody asks."""
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def proxy_of_two_addresses(handler: Handler) -> AsyncGenerator[ProviderSection, None]:
+    """Serve as a proxy, and describe a provider behind it whose name has two addresses."""
+    trio.socket.set_custom_hostname_resolver(TwoAddresses())
+    try:
+        async with socket_server(handler) as url:
+            through = url.removesuffix("/v1").replace("http://localhost", "SOCKS5://127.0.0.1")
+            yield provider_section("http://host.example", proxy=through)
+    finally:
+        trio.socket.set_custom_hostname_resolver(None)
+
+
+BY_IPV6 = b"\5\1\0\4\x20\1\x0d\xb8" + bytes(11) + b"\1\0\x50"
+BY_IPV4 = b"\5\1\0\1\xc0\0\2\1\0\x50"
+UNREACHABLE, REFUSED = (b"\5" + code + CONNECTED[2:] for code in (b"\3", b"\5"))
+
+
+async def test_where_the_proxy_cannot_reach_an_address_it_gets_the_next() -> None:
+    """On another connection: it ends the one on which it refused."""
+    proxies = iter(
+        [
+            Proxy((GREETING, b"\5\0"), (BY_IPV6, UNREACHABLE)),
+            Proxy((GREETING, b"\5\0"), (BY_IPV4, CONNECTED)),
+        ]
+    )
+
+    async def next_proxy(peer: ServerSide) -> None:
+        await next(proxies)(peer)
+
+    async with proxy_of_two_addresses(next_proxy) as section:
+        async with streaming(section) as stream:
+            assert (await stream.collect()).text == "a"
+        assert isinstance(section.endpoint.proxy, ProxySettings)
+        assert connections_to(section.endpoint.proxy.url) == 0
+    assert list(proxies) == []
+
+
+async def test_a_server_of_which_no_address_can_be_reached_is_told_with_all_of_them() -> None:
+    """So that IPv6 does not hide what is wrong with IPv4."""
+    replies = iter([(BY_IPV6, UNREACHABLE), (BY_IPV4, REFUSED)])
+
+    async def next_proxy(peer: ServerSide) -> None:
+        await Proxy((GREETING, b"\5\0"), next(replies))(peer)
+
+    async with proxy_of_two_addresses(next_proxy) as section:
+        with pytest.raises(NetworkError) as caught:
+            async with streaming(section):
+                pass
+    assert caught.value.retryable
+    assert caught.value.message.endswith(
+        " does not connect to port 80 of 2001:db8::1 (network unreachable),"
+        " does not connect to port 80 of 192.0.2.1 (connection refused)"
+    )
+
+
+async def test_a_proxy_that_does_not_let_us_in_is_asked_for_one_address_only() -> None:
+    """It says the same to the next one, and repeated logins lock people out."""
+    visits = 0
+
+    async def closed_proxy(peer: ServerSide) -> None:
+        nonlocal visits
+        visits += 1
+        await Proxy((GREETING, b"\5\xff"))(peer)
+
+    async with proxy_of_two_addresses(closed_proxy) as section:
+        with pytest.raises(NetworkError, match="wants a login"):
+            async with streaming(section):
+                pass
+    assert visits == 1
 
 
 async def test_a_login_is_sent_where_the_proxy_wants_one(nursery: trio.Nursery) -> None:

@@ -11,8 +11,9 @@ import pytest
 import trustme
 
 from tokenwire.config import ConfigError
+from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import TLSSettings
-from tokenwire_trio.tls import build_context
+from tokenwire_trio.tls import build_context, build_proxy_context
 
 
 def test_certificates_and_host_names_are_checked_by_default() -> None:
@@ -53,6 +54,20 @@ def test_something_else_is_no_context() -> None:
     """The core cannot check the type, so the transport does."""
     with pytest.raises(ConfigError, match=r"must be an ssl\.SSLContext, not str"):
         build_context(TLSSettings(ssl_context="context"))
+    proxy = ProxySettings(url="https://proxy.example", ssl_context="context")
+    with pytest.raises(ConfigError, match=r"^proxy\.ssl_context must be an ssl\.SSLContext"):
+        build_proxy_context(proxy, TLSSettings())
+
+
+def test_a_proxy_is_trusted_as_the_server_is(ca_file: Path) -> None:
+    """A network with an authority of its own needs one setting; but no ready context is shared."""
+    proxy = ProxySettings(url="https://proxy.example")
+    of_server = TLSSettings(ca_file=str(ca_file), replace_system_cas=True, minimum_version="1.3")
+    context = build_proxy_context(proxy, of_server)
+    assert len(context.get_ca_certs()) == 1
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_3
+    ready = ssl.create_default_context()
+    assert build_proxy_context(proxy, TLSSettings(ssl_context=ready)) is not ready
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias, final
 
@@ -23,9 +23,10 @@ from tokenwire_trio.closing import close_now
 from tokenwire_trio.http_proxy import connect_through_http
 from tokenwire_trio.origin import Origin
 from tokenwire_trio.progress import Progress
+from tokenwire_trio.proxy_refusal import ProxyRefusal
 from tokenwire_trio.socks_proxy import check_socks_available, connect_through_socks
 from tokenwire_trio.tcp import NoAddressError, connect_tcp, resolve
-from tokenwire_trio.tls import build_context
+from tokenwire_trio.tls import build_context, build_proxy_context
 from tokenwire_trio.tls_stream import TLSStream
 
 #: Opens a stream to a host and port, in place of name look-up and TCP. TLS is put on top of it
@@ -48,11 +49,12 @@ class Dialer:
     def __init__(
         self, endpoint: Endpoint, proxy: ProxySettings | None = None, dial: Dial | None = None
     ) -> None:
-        self.origin = Origin.from_url(endpoint.base_url)
+        self.origin: Origin = Origin.from_url(endpoint.base_url)
         self._endpoint = endpoint
         self._proxy = proxy
         self._dial = dial
         self._context: ssl.SSLContext | None = None
+        self._proxy_context: ssl.SSLContext | None = None
 
     def prepare(self) -> None:
         """Build what connecting needs and can fail without a byte moving.
@@ -62,14 +64,16 @@ class Dialer:
         """
         if self._endpoint.unix_socket and not HAS_UNIX_SOCKETS:
             raise ConfigError("unix_socket: this system has none")
-        if self._proxy is not None and self._proxy.is_socks:
-            check_socks_available()
-        if self._context is None and self._needs_tls():
+        if self._context is None and self.origin.scheme == "https":
             self._context = build_context(self._endpoint.tls)
+        if self._proxy is not None:
+            self._prepare_proxy(self._proxy)
 
-    def _needs_tls(self) -> bool:
-        to_proxy = self._proxy is not None and self._proxy.url.startswith("https:")
-        return to_proxy or self.origin.scheme == "https"
+    def _prepare_proxy(self, proxy: ProxySettings) -> None:
+        if proxy.is_socks:
+            check_socks_available()
+        if self._proxy_context is None and proxy.scheme == "https":
+            self._proxy_context = build_proxy_context(proxy, self._endpoint.tls)
 
     async def open(self, progress: Progress) -> trio.abc.Stream:
         """Open a stream, ready for a request.
@@ -84,7 +88,7 @@ class Dialer:
         stream = await self._reach(progress)
         if self.origin.scheme == "http":
             return stream
-        return await self._secure(stream, self.origin.host, progress)
+        return await _secure(stream, self._context, self.origin.host, progress)
 
     async def _reach(self, progress: Progress) -> trio.abc.Stream:
         """Open a stream to the provider, without its TLS."""
@@ -107,39 +111,53 @@ class Dialer:
         return stream
 
     async def _tunnel(self, proxy: ProxySettings, progress: Progress) -> trio.abc.Stream:
-        host = await self._host_for(proxy, progress)
-        there = Origin(proxy.url.partition(":")[0], proxy.host, proxy.port)
-        with progress.towards(f"the proxy {there}", "proxy.url"):
-            stream = await self._connect(there.host, there.port, progress)
-            if there.scheme == "https":
-                stream = await self._secure(stream, there.host, progress)
-            progress.phase = "proxy"
-            async with _closed_on_failure(stream):
-                if proxy.is_socks:
-                    await connect_through_socks(stream, proxy, host, self.origin.port)
-                else:
-                    await connect_through_http(stream, proxy, self.origin)
-        return stream
+        hosts = await self._hosts_for(proxy, progress)
+        refusals: list[ProxyRefusal] = []
+        with progress.towards(f"the proxy {Origin.of_proxy(proxy)}", "proxy.url"):
+            for host in hosts:
+                try:
+                    return await self._tunnel_to(host, proxy, progress)
+                except ProxyRefusal as refusal:
+                    refusals.append(refusal)
+                    if not refusal.of_address:
+                        break
+            raise ProxyRefusal.all_of(refusals)
 
-    async def _host_for(self, proxy: ProxySettings, progress: Progress) -> str:
-        """Return what to call the provider's host when talking to the proxy."""
-        if not proxy.url.startswith("socks5:") or self._dial is not None:
-            return self.origin.host
+    async def _hosts_for(self, proxy: ProxySettings, progress: Progress) -> Sequence[str]:
+        """Return what to call the provider's host when talking to the proxy, the best one first."""
+        if proxy.scheme != "socks5" or self._dial is not None:
+            return [self.origin.host]
         progress.phase = "dns"
         addresses = await resolve(self.origin.host, self.origin.port)
-        return str(addresses[0].socket_address[0])
+        return [str(address.socket_address[0]) for address in addresses]
 
-    async def _secure(
-        self, stream: trio.abc.Stream, host: str, progress: Progress
+    async def _tunnel_to(
+        self, host: str, proxy: ProxySettings, progress: Progress
     ) -> trio.abc.Stream:
-        assert self._context is not None  # see `prepare`
-        progress.phase = "tls"
+        # Each on a connection of its own: RFC 1928 section 6 ends those that were refused.
+        stream = await self._connect(proxy.host, proxy.port, progress)
+        if proxy.scheme == "https":
+            stream = await _secure(stream, self._proxy_context, proxy.host, progress)
+        progress.phase = "proxy"
         async with _closed_on_failure(stream):
-            # A dot at its end makes a name absolute for DNS; certificates name it without.
-            secure = TLSStream(stream, self._context, host.rstrip("."))
-            await secure.do_handshake()
-        progress.found(secure)
-        return secure
+            if proxy.is_socks:
+                await connect_through_socks(stream, proxy, host, self.origin.port)
+            else:
+                await connect_through_http(stream, proxy, self.origin)
+        return stream
+
+
+async def _secure(
+    stream: trio.abc.Stream, context: ssl.SSLContext | None, host: str, progress: Progress
+) -> trio.abc.Stream:
+    assert context is not None  # see `Dialer.prepare`
+    progress.phase = "tls"
+    async with _closed_on_failure(stream):
+        # A dot at its end makes a name absolute for DNS; certificates name it without.
+        secure = TLSStream(stream, context, host.rstrip("."))
+        await secure.do_handshake()
+    progress.found(secure)
+    return secure
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ import os
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar, assert_never
 
 import h11
@@ -77,7 +77,7 @@ def translate(  # noqa: PLR0911  # one for each kind of exception
             return _system_error(error, progress)
         case ProxyRefusal():
             return _network_error(progress, f"{progress.peer} {error}", retryable=error.retryable)
-        case UnicodeError() if progress.phase == "dns":
+        case UnicodeError() if progress.phase in ("dns", "tcp"):  # the latter from a `dial`
             return _impossible_name(progress)
         case _:
             return None
@@ -126,7 +126,7 @@ def _closed_message(progress: Progress) -> str:
 
 def _broken_framing(error: h11.RemoteProtocolError, progress: Progress) -> MalformedResponseError:
     if error.error_status_hint == 431:  # h11's word for its own size limit
-        what = "a chunk header or trailer" if progress.phase == "body" else "the response head"
+        what = "the framing of the body" if progress.phase == "body" else "the response head"
         return MalformedResponseError(
             reason="limit",
             message=f"{what} is longer than limits.head_bytes allows",
@@ -162,11 +162,13 @@ def _system_error(error: OSError, progress: Progress) -> NetworkError:
         case ssl.SSLError():
             return _tls_error(error, progress)
         case NoAddressError():
-            return _unreachable(error, progress)
+            return _unreachable(error.attempts, progress)
         case OSError(errno=errno.EMFILE | errno.ENFILE):
             return _network_error(
                 progress, "too many open files: raise the limit (ulimit -n) or do less at a time"
             )
+        case _ if progress.phase == "tcp":  # from a `dial`, maybe with a group of errors in it
+            return _unreachable([("", one) for one in _numbered(error)], progress)
         case _:
             return _network_error(
                 progress, f"the connection to {progress.peer} broke: {_reason(error)}"
@@ -192,12 +194,26 @@ def _unknown_name(error: socket.gaierror, progress: Progress) -> NetworkError:
     )
 
 
-def _unreachable(error: NoAddressError, progress: Progress) -> NetworkError:
-    for _, failure in error.attempts:
+def _numbered(error: BaseException | None) -> list[OSError]:
+    """Return the system's own errors below one without a number, such as trio's for all addresses.
+
+    Where there are none, that is the error itself.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return [one for part in error.exceptions for one in _numbered(part)]
+    if not isinstance(error, OSError):
+        return []
+    return (_numbered(error.__cause__) if error.errno is None else []) or [error]
+
+
+def _unreachable(attempts: Sequence[tuple[str, OSError]], progress: Progress) -> NetworkError:
+    for _, failure in attempts:
         if failure.errno in (errno.EMFILE, errno.ENFILE):
             return _system_error(failure, progress)
-    shown = error.attempts[:_MAX_LISTED_ADDRESSES]
-    reasons = ", ".join(f"{address}: {_reason(failure)}" for address, failure in shown)
+    reasons = ", ".join(
+        f"{address}: {_reason(failure)}" if address else _reason(failure)
+        for address, failure in attempts[:_MAX_LISTED_ADDRESSES]
+    )
     return _network_error(
         progress,
         f"cannot connect to {progress.peer} ({reasons}): is it up, and is {progress.setting}"
@@ -231,10 +247,12 @@ def _tls_error(error: ssl.SSLError, progress: Progress) -> NetworkError:
         case _ if reason in _CLIENT_CERTIFICATE_REFUSED:
             # With TLS 1.3 this comes after the handshake, in place of an answer.
             progress.phase = "tls"
-            message = (
-                f"{peer} wants a client certificate, or another one ({words}): set"
-                " tls.client_cert_file to one that it knows"
+            help_ = (
+                "load one that it knows into proxy.ssl_context"
+                if setting == "proxy.url"
+                else "set tls.client_cert_file to one that it knows"
             )
+            message = f"{peer} wants a client certificate, or another one ({words}): {help_}"
         case _:
             message = f"TLS with {peer} failed ({words})"
     return _network_error(progress, message, retryable=False)

@@ -21,6 +21,11 @@ from tokenwire.request import HTTPRequest
 MAX_INTERIM_RESPONSES: Final = 16
 
 
+#: How many bytes of framing a byte of the body may take, beyond `Limits.head_bytes`: chunks of one
+#: byte each take 5. Go's client draws its line at 2, and 16 for each chunk.
+MAX_FRAMING_PER_BYTE: Final = 16
+
+
 class PeerClosedError(Exception):
     """The peer closed the connection before the response was complete."""
 
@@ -37,6 +42,11 @@ class ResponseHead:
     def successful(self) -> bool:
         """Whether the body is the answer that was asked for, not the reason for a refusal."""
         return 200 <= self.status < 300  # RFC 9110 section 15.3
+
+    @property
+    def announces_end(self) -> bool:
+        """Whether the body has an end of its own, not only that of the connection."""
+        return any(name in ("content-length", "transfer-encoding") for name, _ in self.headers)
 
 
 def _size_only(data: bytes) -> str:
@@ -63,7 +73,8 @@ class RequestCycle:
 
     Args:
         request: What to send.
-        max_head_bytes: Most bytes to accept before the body, and as a chunk header or trailer.
+        max_head_bytes: Most bytes to accept before the body, and as a chunk header or trailer. All
+            of these together may take as many, and some more for each byte of the body.
 
     Attributes:
         request_data: The whole request as it goes over the wire.
@@ -73,10 +84,12 @@ class RequestCycle:
     """
 
     __slots__ = (
+        "_body_bytes",
         "_ended",
         "_failure",
         "_h11",
         "_head",
+        "_head_bytes",
         "_interim_responses",
         "_max_head_bytes",
         "_received_bytes",
@@ -87,12 +100,14 @@ class RequestCycle:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head_bytes)
         self._max_head_bytes = max_head_bytes
         self._received_bytes = 0
+        self._head_bytes = 0
+        self._body_bytes = 0
         self._head: ResponseHead | None = None
         self._interim_responses = 0
         self._ended = False
         self._failure: PeerClosedError | h11.RemoteProtocolError | None = None
         # A view shows neither key nor prompt to a traceback that prints local variables.
-        self.request_data = memoryview(self._serialize(request))
+        self.request_data: memoryview = memoryview(self._serialize(request))
 
     def _serialize(self, request: HTTPRequest) -> bytes:
         head = self._serialize_head(request)
@@ -137,7 +152,8 @@ class RequestCycle:
     @property
     def nearly_complete(self) -> bool:
         """Whether the end of the response's body is all that is missing to `complete`."""
-        return self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY
+        in_body = self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY
+        return in_body and self._head is not None and self._head.announces_end
 
     def head(self) -> ResponseHead | None:
         """Return the final response's head, None while it is not complete.
@@ -151,7 +167,8 @@ class RequestCycle:
             match self._next_event():
                 case h11.Response() as event:
                     unread, _ = self._h11.trailing_data
-                    self._check_head_size(self._received_bytes - len(unread))
+                    self._head_bytes = self._received_bytes - len(unread)
+                    self._check_head_size(self._head_bytes)
                     self._head = ResponseHead(event.status_code, _as_text(event.headers))
                 case h11.InformationalResponse():
                     self._count_interim_response()
@@ -200,7 +217,19 @@ class RequestCycle:
                     return BodyPart(b"".join(pieces), complete=True)
                 case _:
                     break
-        return BodyPart(b"".join(pieces), complete=False) if pieces else None
+        data = b"".join(pieces)
+        self._check_framing_size(len(data))
+        if self._failure is not None and not data:
+            raise self._failure
+        return BodyPart(data, complete=False) if data else None
+
+    def _check_framing_size(self, body_bytes: int) -> None:
+        # h11 bounds each chunk header, but a body may have one for each of its bytes.
+        self._body_bytes += body_bytes
+        framing = self._received_bytes - self._head_bytes - self._body_bytes
+        most = self._max_head_bytes + MAX_FRAMING_PER_BYTE * self._body_bytes
+        if framing > most and self._failure is None:
+            self._failure = h11.RemoteProtocolError("too much framing", error_status_hint=431)
 
     def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         if self._failure is None:

@@ -7,6 +7,8 @@ from urllib.parse import urlsplit
 
 import attrs
 
+from tokenwire.connection_settings import ProxySettings
+
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -24,6 +26,11 @@ class Origin:
         """Read a URL that `Endpoint` has accepted."""
         parts = urlsplit(url)
         return cls(parts.scheme, parts.hostname or "", parts.port or _PORTS[parts.scheme])
+
+    @classmethod
+    def of_proxy(cls, proxy: ProxySettings) -> Origin:
+        """Tell where a proxy is."""
+        return cls(proxy.scheme, proxy.host, proxy.port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -71,6 +71,7 @@ async def connect_through_socks(
         raise ProxyRefusal(
             f"does not connect to port {port} of {host} ({reason})",
             retryable=reply.name not in _LASTING,
+            of_address=True,
         )
 
 

@@ -1,4 +1,4 @@
-"""The TLS context of a provider, made from its settings."""
+"""The TLS contexts of a provider, made from its settings: for the server, and for a proxy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+import attrs
+
 from tokenwire.config import ConfigError
+from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import TLSSettings
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -22,7 +25,7 @@ def build_context(settings: TLSSettings) -> ssl.SSLContext:
             the path.
     """
     if settings.ssl_context is not None:
-        return _ready_context(settings.ssl_context)
+        return _ready_context("tls.ssl_context", settings.ssl_context)
     _check_paths(settings)
     context = _trusting_context(settings)
     context.minimum_version = _VERSIONS[settings.minimum_version]
@@ -32,11 +35,28 @@ def build_context(settings: TLSSettings) -> ssl.SSLContext:
     return context
 
 
-def _ready_context(context: object) -> ssl.SSLContext:
+def build_proxy_context(proxy: ProxySettings, settings: TLSSettings) -> ssl.SSLContext:
+    """Make the context for TLS to a proxy itself, which must not learn who the server's client is.
+
+    Args:
+        proxy: May have a context of its own.
+        settings: The server's. Who issues certificates that are trusted there may issue the
+            proxy's, but neither its client certificate nor its ready context, which may hold one,
+            is used.
+
+    Raises:
+        ConfigError: See `build_context`.
+    """
+    if proxy.ssl_context is not None:
+        return _ready_context("proxy.ssl_context", proxy.ssl_context)
+    return build_context(
+        attrs.evolve(settings, client_cert_file=None, client_key_file=None, ssl_context=None)
+    )
+
+
+def _ready_context(setting: str, context: object) -> ssl.SSLContext:
     if not isinstance(context, ssl.SSLContext):
-        raise ConfigError(
-            f"tls.ssl_context must be an ssl.SSLContext, not {type(context).__name__}"
-        )
+        raise ConfigError(f"{setting} must be an ssl.SSLContext, not {type(context).__name__}")
     return context
 
 

@@ -68,6 +68,13 @@ SCENARIOS = (
         malformed("limit", BEGUN),
     ),
     _floods(
+        "chunk-extensions-flood",
+        "Every chunk has a byte of data and a long extension.",
+        BEGUN_ANSWER,
+        b"1;" + b"a=b;" * 2 * _KIB + b"\r\n:\r\n",
+        malformed("limit", BEGUN),
+    ),
+    _floods(
         "chunk-size-flood",
         "A chunk's size does not end.",
         BEGUN_ANSWER,
