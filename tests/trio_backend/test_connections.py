@@ -42,7 +42,6 @@ from tokenwire.errors import (
 from tokenwire_trio import HTTPProvider, open_provider
 from tokenwire_trio.call import DRAIN_WAIT_S
 from tokenwire_trio.connection import DRAIN_BYTES
-from tokenwire_trio.keep_alive import PROBATION_S
 
 ANSWER = answer("a")
 UNFINISHED = ANSWER.removesuffix(LAST_CHUNK)
@@ -387,65 +386,6 @@ async def test_nothing_is_repeated_once_a_byte_was_sent(nursery: trio.Nursery) -
             await ask(provider)
     assert (caught.value.sent, caught.value.retryable) == ("all", True)
     assert (asked, len(network.connections)) == (1, 1)
-
-
-async def test_a_server_that_does_not_keep_connections_is_not_asked_to(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    """The first end is awaited, since it may be slower than the next call; the others need not be.
-
-    After a minute it is given another chance.
-    """
-    ended: list[float] = []
-
-    async def ends_late(peer: ServerSide) -> None:
-        await peer.read_request()
-        await peer.send(ANSWER)
-        await trio.sleep(0.04)
-        ended.append(trio.current_time())
-
-    network = MemoryNetwork(nursery, ends_late)
-    async with open_provider(provider_section(), dial=network) as provider:
-        for waited_s in (0, PROBATION_S, 0, 0):
-            began = trio.current_time()
-            assert await ask(provider) == "a"
-            assert trio.current_time() - began == pytest.approx(waited_s)
-        assert all(connection.closed for connection in network.connections)
-        await trio.sleep(60)
-        assert await ask(provider) == "a"
-        assert not network.connections[-1].closed
-    assert len(network.connections) == 5
-
-
-async def test_a_server_that_keeps_a_connection_is_trusted(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    """Only the first connection that is used again may have to wait."""
-    network = MemoryNetwork(nursery, keeps_alive(ANSWER))
-    async with open_provider(provider_section(), dial=network) as provider:
-        for waited_s in (0, PROBATION_S, 0, 0):
-            began = trio.current_time()
-            assert await ask(provider) == "a"
-            assert trio.current_time() - began == pytest.approx(waited_s)
-    assert len(network.connections) == 1
-
-
-async def test_an_end_after_long_idling_says_nothing_of_the_server(
-    nursery: trio.Nursery, autojump_clock: MockClock
-) -> None:
-    """All servers tidy up."""
-
-    async def tidies_up(peer: ServerSide) -> None:
-        with trio.move_on_after(2):
-            await keeps_alive(ANSWER)(peer)
-
-    network = MemoryNetwork(nursery, tidies_up)
-    async with open_provider(provider_section(), dial=network) as provider:
-        for _ in range(3):
-            assert await ask(provider) == "a"
-            await trio.sleep(1.5)
-        assert len(network.connections) == 2
-        assert not network.connections[-1].closed
 
 
 async def test_an_idle_connection_expires(nursery: trio.Nursery, autojump_clock: MockClock) -> None:

@@ -18,6 +18,7 @@ import trio
 from tokenwire.errors import NetworkError, ProviderError
 from tokenwire.exchange import Exchange, State
 from tokenwire.request import HTTPRequest
+from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
@@ -80,6 +81,11 @@ class Call:
         """Whether the last event has come."""
         return self.exchange.state in (State.DONE, State.FAILED)
 
+    @property
+    def response(self) -> ResponseInfo:
+        """The response as far as its head has come, and the timings."""
+        return attrs.evolve(self.exchange.response, timings=self.clock.timings)
+
     async def start(self) -> Events:
         """Connect, send the request and read the response head.
 
@@ -93,6 +99,8 @@ class Call:
         failure = await self._send(connection)
         head = await self._receive_head(connection, failure)
         if isinstance(head, ProviderError):
+            if isinstance(head, NetworkError) and head.timeout is None:
+                self._lease.went_unanswered()
             return self._failed(failure or head)
         events = self._completed(self.exchange.receive_head(head.status, head.headers))
         if head.successful or events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final, final
 
 import h11
@@ -35,15 +36,21 @@ class HTTPConnection:
 
     Attributes:
         closed: Nothing goes over it any more.
-        used: A request has gone over it.
+        answered: A response has come over it.
+        announces_limits: Its server said how long, or for how many requests, it keeps it: in a
+            ``Keep-Alive`` field, which RFC 9112 section C.2.2 knows from HTTP/1.0.
+        idle_since: When it was last given back for others to use, on trio's clock; minus infinity
+            before that.
     """
 
-    __slots__ = ("_stream", "closed", "used")
+    __slots__ = ("_stream", "announces_limits", "answered", "closed", "idle_since")
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
-        self.closed = False
-        self.used = False
+        self.closed: bool = False
+        self.answered: bool = False
+        self.announces_limits: bool = False
+        self.idle_since: float = -inf
 
     async def send(self, cycle: RequestCycle) -> bool:
         """Write the request.
@@ -52,7 +59,6 @@ class HTTPConnection:
             Whether all of it was written: a server that refuses it before it was read (401, 413)
             gets no more of it.
         """
-        self.used = True
         if len(cycle.request_data) <= UNWATCHED_BYTES:
             await self._stream.send_all(cycle.request_data)
             return True
@@ -78,6 +84,8 @@ class HTTPConnection:
         while True:
             head = cycle.head()
             if head is not None:
+                self.answered = True
+                self.announces_limits = any(name == "keep-alive" for name, _ in head.headers)
                 return head
             cycle.receive(await self._stream.receive_some(READ_BYTES))
 

@@ -27,7 +27,6 @@ from functools import partial
 from math import inf
 from typing import final
 
-import attrs
 import trio
 
 from tokenwire.connection_settings import PoolSettings
@@ -39,13 +38,6 @@ from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.keep_alive import KeepAlive
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.progress import Observer, Progress
-
-
-@final
-@attrs.frozen
-class _Idle:
-    connection: HTTPConnection
-    since: float
 
 
 @final
@@ -66,9 +58,9 @@ class Connections:
         self._observer = observer
         # A lease has its place before it has a connection, and gives both back in one step. So
         # places that are taken and idle connections together are never more than there may be.
-        self.places = trio.CapacityLimiter(settings.max_connections or inf)
+        self.places: trio.CapacityLimiter = trio.CapacityLimiter(settings.max_connections or inf)
         self._leases: set[Lease] = set()
-        self._idle: deque[_Idle] = deque()  # the one that was used last is the last
+        self._idle: deque[HTTPConnection] = deque()  # the one that was used last is the last
         self._keep_alive = KeepAlive()
         self._closed = False
 
@@ -109,32 +101,32 @@ class Connections:
         """Take the connection that was used last and is still good, if there is one."""
         await self._close_expired()
         while self._idle:
-            idle = self._idle.pop()
+            connection = self._idle.pop()
             still_good = False
             try:
-                still_good = await self._still_stands(idle)
+                still_good = await self._still_stands(connection)
             finally:
                 if not still_good:
-                    await idle.connection.aclose()
+                    await connection.aclose()
             if still_good:
-                return idle.connection
+                return connection
         return None
 
     async def _close_expired(self) -> None:
         expired = trio.current_time() - self._settings.idle_expiry
-        while self._idle and self._idle[0].since <= expired:
-            await self._idle.popleft().connection.aclose()
+        while self._idle and self._idle[0].idle_since <= expired:
+            await self._idle.popleft().aclose()
 
-    async def _still_stands(self, idle: _Idle) -> bool:
-        quiet = await idle.connection.is_quiet()
-        trusted_from = self._keep_alive.trusted_from(idle.since)
-        if quiet and idle.connection.used and trusted_from > trio.current_time():
+    async def _still_stands(self, connection: HTTPConnection) -> bool:
+        quiet = await connection.is_quiet()
+        trusted_from = self._keep_alive.trusted_from(connection)
+        if quiet and trusted_from > trio.current_time():
             await trio.sleep_until(trusted_from)
-            quiet = await idle.connection.is_quiet()
+            quiet = await connection.is_quiet()
         if quiet:
-            self._keep_alive.found_standing(idle.since)
+            self._keep_alive.found_standing(connection)
         else:
-            self._keep_alive.found_ended(idle.since)
+            self._keep_alive.found_ended(connection)
         return quiet
 
     async def open(self, progress: Progress) -> HTTPConnection:
@@ -149,10 +141,15 @@ class Connections:
         """
         if self._closed or len(self._idle) >= self._settings.max_idle:
             return False
-        if connection.used and not self._keep_alive.worthwhile:
+        if connection.answered and not self._keep_alive.worthwhile:
             return False
-        self._idle.append(_Idle(connection, trio.current_time()))
+        connection.idle_since = trio.current_time()
+        self._idle.append(connection)
         return True
+
+    def found_ended(self, connection: HTTPConnection) -> None:
+        """Note that a connection ended under a request, unanswered."""
+        self._keep_alive.found_ended(connection)
 
     async def warm(self, count: int, deadlines: Deadlines) -> TransportError | None:
         """See to it that so many connections are open and idle, as far as there is room for them.
@@ -202,8 +199,8 @@ class Connections:
         self._closed = True
         self.places.total_tokens = inf  # whoever waits for one sees that it is over
         async with AsyncExitStack() as stack:  # all are closed, even where closing one fails
-            for idle in self._idle:
-                stack.push_async_callback(idle.connection.aclose)
+            for connection in self._idle:
+                stack.push_async_callback(connection.aclose)
             for lease in self._leases:
                 stack.push_async_callback(lease.aclose)
             self._idle.clear()
@@ -223,7 +220,7 @@ class Lease:
         self._connections = connections
         self._connection: HTTPConnection | None = None
         self._has_place = False
-        self.ended = False
+        self.ended: bool = False
 
     async def open(self, progress: Progress, clock: CallClock) -> HTTPConnection | TransportError:
         """Wait in line, and get a connection: one that is open already, or a new one.
@@ -276,6 +273,11 @@ class Lease:
             await connection.aclose()
             raise trio.ClosedResourceError("the provider is closed")
         self._connection = connection
+
+    def went_unanswered(self) -> None:
+        """Note that the connection ended under the request, for others to beware of the server."""
+        if self._connection is not None:
+            self._connections.found_ended(self._connection)
 
     def park(self) -> None:
         """Give the connection back in good condition, for others to use, if there is room."""

@@ -43,7 +43,11 @@ def _soonest(*limits: Limit) -> Limit:
 
 @final
 class CallClock:
-    """Keeps the time of one call, from the moment of its construction."""
+    """Keeps the time of one call, from the moment of its construction.
+
+    Attributes:
+        timings: When things happened, as far as they have.
+    """
 
     __slots__ = (
         "_ends_at",
@@ -54,6 +58,7 @@ class CallClock:
         "_waiting_since",
         "timings",
     )
+    timings: Timings
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._spans = deadlines

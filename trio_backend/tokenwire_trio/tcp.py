@@ -60,7 +60,7 @@ class NoAddressError(OSError):
 
     def __init__(self, attempts: Sequence[tuple[str, OSError]]) -> None:
         super().__init__(attempts[0][1].errno, "no address could be reached")
-        self.attempts = tuple(attempts)
+        self.attempts: tuple[tuple[str, OSError], ...] = tuple(attempts)
 
 
 async def connect_tcp(addresses: Sequence[Address]) -> trio.SocketStream:

@@ -22,8 +22,8 @@ def tokenwire() -> None:
     """Stream answers of language models, token by token."""
 
 
-for command in (ask, decode, doctor, encode, presets, wires):
-    tokenwire.add_command(command)
+for _command in (ask, decode, doctor, encode, presets, wires):
+    tokenwire.add_command(_command)
 
 
 def run() -> int:

@@ -1,6 +1,6 @@
 """The end of a command that can't do what it was asked."""
 
-from typing import final
+from typing import ClassVar, final
 
 import click
 
@@ -11,4 +11,4 @@ from tokenwire_trio.cli.exit_codes import ExitCode
 class Refusal(click.ClickException):
     """Wrong use or configuration: click shows the message in place of a traceback."""
 
-    exit_code = int(ExitCode.USAGE)
+    exit_code: ClassVar[int] = int(ExitCode.USAGE)
