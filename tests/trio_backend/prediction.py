@@ -117,7 +117,9 @@ class _Foresight:
             handled = now + plan.think_s * (given - given_before)
             if self._done() <= now:
                 return Prediction(ending="whole", at=handled + plan.think_s, tokens=given)
-            if self._body_end() <= now:
+            # The end of the connection takes a read of its own, for which the caller may be late.
+            ends_apart = plan.response.framing == "close" and given > given_before
+            if self._body_end() <= now and not ends_apart:
                 return self._at_body_end(handled, given)
             if given == given_before:
                 return self._at_connection_end(now, given)

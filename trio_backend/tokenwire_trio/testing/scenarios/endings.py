@@ -67,6 +67,13 @@ AFTER_THE_MARKER = (
         outcome=whole(),
     ),
     _ends(
+        "done-held-open-without-length",
+        "`[DONE]` came, the connection does not end, and a length or chunks were not announced.",
+        Send(CLOSING_HEAD.replace(b"connection: close\r\n", b"") + EVENTS),
+        KeepOpen(),
+        outcome=whole(),
+    ),
+    _ends(
         "done-then-cut",
         "The connection is closed after `[DONE]`, in the middle of the chunked body.",
         Send(MARKED_ANSWER),
