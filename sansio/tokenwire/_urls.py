@@ -34,6 +34,6 @@ def split_url(name: str, url: str, *, instead_of_user_info: str) -> SplitResult:
 def _split(name: str, url: str) -> SplitResult:
     with suppress(ValueError):  # not chained: it may quote user info
         parts = urlsplit(url)
-        _ = parts.port
-        return parts
+        if parts.port != 0:  # nobody listens there
+            return parts
     raise ValueError(f"{name} is no valid URL: check its host and port")

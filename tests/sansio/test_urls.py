@@ -27,6 +27,7 @@ def test_a_url_is_split() -> None:
         (f"https://h.example/{KEY}\x7f", "url holds white space or a control character: remove it"),
         (f"https://u:{KEY}@h.example:x", "url is no valid URL: check its host and port"),
         (f"https://u:{KEY}@h.example:65536", "url is no valid URL: check its host and port"),
+        ("https://h.example:0", "url is no valid URL: check its host and port"),
         (f"https://[{KEY}", "url is no valid URL: check its host and port"),
         (f"https://\u2100:{KEY}@h", "url is no valid URL: check its host and port"),
     ],
