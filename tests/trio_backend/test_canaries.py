@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import ssl
-import traceback
 import warnings
 from base64 import b64encode
-from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final
@@ -16,12 +16,15 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.trio_backend.conftest import Figures
+from tests.figures import Figures
 from tests.trio_backend.playing import play, section_for
+from tests.trio_backend.providers import provider_section
+from tests.trio_backend.servers import FailingStream
+from tests.trio_backend.shown import chain, shown_by
 from tokenwire.config import ProviderSection
 from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import Deadlines
-from tokenwire.errors import NetworkError, ProviderError
+from tokenwire.errors import NetworkError
 from tokenwire.secret import Secret
 from tokenwire_trio import HTTPProvider, open_provider
 from tokenwire_trio.testing import (
@@ -56,7 +59,6 @@ CANARIES: Final = {
 #: So much of a canary is recognised, however it was cut.
 _PART: Final = 8
 
-_TESTS = str(Path(__file__).parent)
 #: As they are, and as a proxy is told them.
 _FORMS = (
     *CANARIES.values(),
@@ -82,23 +84,6 @@ def planted(server: MisbehavingServer, ca_file: Path, scenario: Scenario) -> Pro
 def canaries_in(text: str) -> list[str]:
     """Find the parts of canaries that a text holds."""
     return sorted(part for part in _PARTS if part in text)
-
-
-def shown_by(error: BaseException) -> Iterator[str]:
-    """Yield what a log, a debugger or an error tracker would show of an exception."""
-    yield repr(error)
-    yield str(error)
-    yield repr(error.args)
-    yield repr(getattr(error, "__notes__", None))
-    if isinstance(error, ProviderError):
-        yield repr(error.facts())
-    for below in (error.__cause__, error.__context__):
-        if below is not None:
-            yield from shown_by(below)
-    frames = traceback.walk_tb(error.__traceback__)
-    for frame in traceback.StackSummary.extract(frames, capture_locals=True):
-        if not frame.filename.startswith(_TESTS):  # there the canaries have their cage
-            yield f"{frame.filename}:{frame.lineno} {frame.line} {frame.locals}"
 
 
 def _cases() -> list[object]:
@@ -132,8 +117,8 @@ async def test_nothing_shows_a_canary(
                 error = (await play(provider, scenario, CANARIES["prompt"])).error
                 shown += [repr(provider), str(provider), provider.url, repr(section)]
     if error is not None:
-        shown += shown_by(error)
-        assert error.__cause__ is error.__context__ is None
+        shown.append(shown_by(error))
+        assert list(chain(error)) == [error]
     shown += [str(warning) for warning in caught]
     shown += [f"{record.getMessage()} {record.__dict__}" for record in caplog.records]
     shown += capfd.readouterr()
@@ -182,7 +167,7 @@ async def test_a_failing_proxy_shows_no_canary(
             assert canaries_in(f"{provider!r} {section!r}") == []
     assert isinstance(error, NetworkError)
     assert error.phase == "proxy"
-    assert canaries_in("\n".join(shown_by(error))) == []
+    assert canaries_in(shown_by(error)) == []
     received = server.visits[0].received
     assert _FORMS[-1].encode() in received
     assert CANARIES["key"].encode() not in received
@@ -208,7 +193,7 @@ async def test_an_exception_that_passes_shows_no_canary(
             if dial.failed is None:
                 break
             assert error is not None
-            assert canaries_in("\n".join(shown_by(error))) == []
+            assert canaries_in(shown_by(error)) == []
             faults += 1
     figures(f"canaries: {len(SCENARIOS)} scenarios and {faults} faults over {over}")
 
@@ -223,6 +208,38 @@ async def _memory_error(
     except MemoryError as error:
         return error
     return None
+
+
+@pytest.mark.parametrize("times", [1, 10_000], ids=["short", "long"])
+async def test_an_interrupted_request_shows_no_canary(times: int) -> None:
+    """`KeyboardInterrupt` comes from anywhere; a long request is watched while it is sent."""
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        return FailingStream(KeyboardInterrupt)
+
+    section = provider_section(credential=Secret(CANARIES["key"]))
+    prompt = CANARIES["prompt"] * times
+    async with open_provider(section, dial=dial) as provider:
+        with pytest.raises(KeyboardInterrupt) as caught:
+            await play(provider, SCENARIOS["well-behaved"], prompt)
+    assert canaries_in(shown_by(caught.value)) == []
+
+
+async def test_a_failed_connection_shows_no_canary() -> None:
+    """The system's error, whose frames hold the request, is not chained to ours."""
+
+    async def refuse(host: str, port: int) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+
+    section = provider_section(credential=Secret(CANARIES["key"]))
+    async with open_provider(section, dial=refuse) as provider:
+        error = (await play(provider, SCENARIOS["well-behaved"], CANARIES["prompt"])).error
+    assert error is not None
+    assert "connection refused" in error.message
+    assert list(chain(error)) == [error]
+    assert canaries_in(shown_by(error)) == []
 
 
 async def test_a_cancelled_call_shows_no_canary(
@@ -240,7 +257,7 @@ async def test_a_cancelled_call_shows_no_canary(
             try:
                 await play(provider, scenario, CANARIES["prompt"])
             except trio.Cancelled as cancelled:
-                shown += shown_by(cancelled)
+                shown.append(shown_by(cancelled))
                 raise
     assert scope.cancelled_caught
     assert shown != []
@@ -252,7 +269,7 @@ def test_the_search_finds_canaries() -> None:
     assert canaries_in(f"see {CANARIES['key'][:10]}") != []
     error = ValueError("clean")
     error.add_note(CANARIES["header"])
-    assert canaries_in("\n".join(shown_by(error))) != []
+    assert canaries_in(shown_by(error)) != []
     outer = ValueError("clean")
     outer.__context__ = ValueError(CANARIES["prompt"])
-    assert canaries_in("\n".join(shown_by(outer))) != []
+    assert canaries_in(shown_by(outer)) != []
