@@ -7,6 +7,7 @@ was given: that may be a prompt or a key. None passes where it is a field's defa
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, UnionType
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -103,6 +104,35 @@ def mapping(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     _is_mapping(instance, attribute, value)
     if not all(isinstance(key, str) for key in value):
         raise TypeError(f"{attribute.name}: the keys of a mapping must be strings")
+
+
+def json_mapping(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """Accept mappings that go into a request's JSON, which has finite numbers only."""
+    mapping(instance, attribute, value)
+    try:
+        path = _path_to_infinite(value)
+    except RecursionError:
+        return  # deeper than any JSON that can be written, as the encoder will say
+    if path is not None:
+        raise ValueError(
+            f"{attribute.name}{path:.300} must be a finite number, as JSON has no other"
+        )
+
+
+def _path_to_infinite(value: object) -> str | None:
+    """Find a number that is not finite, None if there is none."""
+    members: Iterable[tuple[object, object]]
+    match value:
+        case float():
+            return None if math.isfinite(value) else ""
+        case Mapping():
+            members = cast("Mapping[object, object]", value).items()
+        case list() | tuple():
+            members = enumerate(cast("list[object]", value))
+        case _:
+            return None
+    paths = ((name, _path_to_infinite(member)) for name, member in members)
+    return next((f"[{name!r:.100}]{path}" for name, path in paths if path is not None), None)
 
 
 def empty() -> Mapping[str, Any]:

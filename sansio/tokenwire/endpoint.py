@@ -22,6 +22,9 @@ from tokenwire.secret import KEY_PART_LENGTH, CredentialSource, Scrubber, Secret
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _UNSAFE_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e]")
 
+#: Headers that say where a request ends or who speaks next: the transport alone knows that.
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding", "upgrade", "expect"})
+
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half a character: no UTF-8
 _SENSITIVE_NAME: Final = re.compile(r"auth|cookie|key|secret|token", re.IGNORECASE)
 
@@ -139,10 +142,17 @@ class TLSSettings:
             raise ValueError("client_key_file needs the client_cert_file that it belongs to")
 
 
+def _check_header_name(where: str, name: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise ValueError(f"{where}: {name!r:.100} is no valid header name")
+    if name.lower() in _FRAMING:
+        raise ValueError(f"{where}: {name!r} frames the request, which only the transport does")
+
+
 def _check_auth_header(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     check.string(instance, attribute, value)
-    if value and not _TOKEN.fullmatch(value):
-        raise ValueError(f"header: {value!r:.100} is no valid header name")
+    if value:
+        _check_header_name("header", value)
 
 
 def _check_auth_prefix(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
@@ -233,8 +243,7 @@ def _check_headers(
 ) -> None:
     check.mapping(instance, attribute, headers)
     for name, value in headers.items():
-        if not _TOKEN.fullmatch(name):
-            raise ValueError(f"headers: {name!r:.100} is no valid header name")
+        _check_header_name("headers", name)
         text = value.reveal() if isinstance(value, Secret) else value
         if not isinstance(text, str) or _UNSAFE_IN_VALUE.search(text):
             raise ValueError(f"headers: the value of {name!r:.100} must be printable ASCII text")
@@ -260,7 +269,8 @@ class Endpoint:
         auth: How the credential is sent; None leaves that to the wire format. A string is read by
             `AuthStyle.parse`.
         name: What errors call this provider; the wire format's name where it is empty.
-        headers: Extra request headers; values may be `Secret`.
+        headers: Extra request headers, which go before the library's own; values may be `Secret`.
+            Those that frame a request (``content-length`` and the like) are refused.
         query: Extra query parameters; values may be `Secret`.
         deadlines: How long things may take.
         limits: How much a peer may send.

@@ -37,7 +37,7 @@ class Tool:
     parameters: Mapping[str, Any] = field(
         factory=check.empty,
         converter=check.frozen_mapping,
-        validator=check.mapping,
+        validator=check.json_mapping,
         repr=check.names_only,
         hash=False,
     )
@@ -69,7 +69,7 @@ class ResponseSchema:
 
     schema: Mapping[str, Any] = field(
         converter=check.frozen_mapping,
-        validator=check.mapping,
+        validator=check.json_mapping,
         repr=check.names_only,
         hash=False,
     )
@@ -179,7 +179,7 @@ class ProviderConfig:
         extra: Members added to the request body as they are, for what this library does not name.
 
     Raises:
-        ValueError: If a value is out of its range, for instance a NaN temperature.
+        ValueError: If a value is out of its range, for instance NaN, also in `extra` and schemas.
         TypeError: If a value has the wrong type.
     """
 
@@ -210,7 +210,7 @@ class ProviderConfig:
     extra: Mapping[str, Any] = field(
         factory=check.empty,
         converter=check.frozen_mapping,
-        validator=check.mapping,
+        validator=check.json_mapping,
         repr=check.names_only,
         hash=False,
     )

@@ -205,6 +205,18 @@ def test_an_auth_style_that_no_header_can_carry_is_refused(
         ({"headers": {"a b": "x"}}, "headers: 'a b' is no valid header name"),
         ({"headers": {"": "x"}}, "headers: '' is no valid header name"),
         ({"headers": {"a:": "x"}}, "headers: 'a:' is no valid header name"),
+        (
+            {"headers": {"Transfer-Encoding": "chunked"}},
+            "headers: 'Transfer-Encoding' frames the request, which only the transport does",
+        ),
+        (
+            {"headers": {"content-length": "0"}},
+            "headers: 'content-length' frames the request, which only the transport does",
+        ),
+        (
+            {"auth": "header:Upgrade"},
+            "header: 'Upgrade' frames the request, which only the transport does",
+        ),
         ({"headers": {"a": 5}}, "headers: the value of 'a' must be printable ASCII text"),
         ({"query": "a=b"}, "query must be a table (a mapping), not str"),
         ({"query": {"a": 5}}, "query: the value of 'a' must be Unicode text"),

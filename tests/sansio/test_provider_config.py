@@ -1,5 +1,6 @@
 """The settings of one call: unset by default, checked when made, shown without content."""
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -67,6 +68,19 @@ BAD_SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"logprobs": -1}, "logprobs must be at least 0, not -1"),
     ({"logprobs": True}, "logprobs must be a number, not bool"),
     ({"extra": [1]}, "extra must be a table (a mapping), not list"),
+    ({"extra": {"a": math.nan}}, "extra['a'] must be a finite number, as JSON has no other"),
+    (
+        {"extra": {"options": {"x": [0.5, (1, -math.inf)]}}},
+        "extra['options']['x'][1][1] must be a finite number, as JSON has no other",
+    ),
+    (
+        {"tools": [{"name": "f", "parameters": {"minimum": math.nan}}]},
+        "tools[0].parameters['minimum'] must be a finite number, as JSON has no other",
+    ),
+    (
+        {"response_schema": {"schema": {"maximum": math.inf}}},
+        "response_schema.schema['maximum'] must be a finite number, as JSON has no other",
+    ),
     ({"extra": {1: 2}}, "extra: the keys of a mapping must be strings"),
     ({"stop": 5}, "stop must be a list, not int"),
     ({"stop": b"END"}, "stop must be a list, not bytes"),
@@ -324,3 +338,10 @@ def test_the_repr_shows_that_stop_is_unset() -> None:
 def test_configs_are_hashable() -> None:
     """Configs are values, also those that hold schemas."""
     assert len({ProviderConfig(tools=[Tool(name="a", parameters=SCHEMA)]) for _ in range(2)}) == 1
+
+
+def test_what_contains_itself_is_left_to_the_encoder() -> None:
+    """It knows best what cannot be written."""
+    extra: dict[str, Any] = {}
+    extra["a"] = extra
+    assert ProviderConfig(extra=extra).extra.keys() == {"a"}

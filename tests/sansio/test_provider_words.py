@@ -17,7 +17,7 @@ import pytest
 
 import tokenwire
 from tokenwire.presets import preset, preset_names
-from tokenwire.wire import WIRE_KINDS
+from tokenwire.wire import SOCKET_KINDS, WIRE_KINDS
 
 _CORE: Final = Path(tokenwire.__file__).parent
 _WIRES: Final = _CORE / "wire"
@@ -44,9 +44,9 @@ _OUR_OWN: Final = frozenset(
     re.findall(
         r"\S+",
         "answer_bytes cache_write_tokens cached_tokens call_id content_filter context_length"
-        " image_url input_tokens is_error json_depth max_output_tokens max_tokens media_type"
-        " not_found output_tokens reasoning_tokens request_id response_id tool_calls tool_choice"
-        " top_p total_tokens utf-8",
+        " event_bytes image_url input_tokens is_error json_depth max_output_tokens max_tokens"
+        " media_type not_found output_tokens reasoning_tokens request_id response_id tool_calls"
+        " tool_choice top_p total_tokens utf-8 x-request-id",
     )
 )
 
@@ -139,7 +139,7 @@ def test_the_core_knows_no_provider(module: str) -> None:
 
 def test_the_registry_names_wire_formats_and_nothing_else() -> None:
     """It maps names to packages, and knows no word of an API."""
-    kinds = frozenset(WIRE_KINDS)
+    kinds = frozenset((*WIRE_KINDS, *SOCKET_KINDS))
     assert not _foreign_words(_REGISTRY.read_text("utf-8"), _API_WORDS - kinds, frozenset())
 
 
