@@ -38,7 +38,7 @@ from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
-from tokenwire.retry_delay import retry_delay
+from tokenwire.retry_delay import retry_advice, retry_delay
 from tokenwire.secret import Secret
 from tokenwire.tokens import End, Token
 from tokenwire.wire.base import Answer, EncodedRequest, Wire
@@ -159,9 +159,10 @@ class Exchange:
                 made already.
         """
         self._check(_Step.SEND)
-        encoded = self._wire.encode(messages, config or ProviderConfig(), self._endpoint.quirks)
+        config = config or ProviderConfig()
+        encoded = self._wire.encode(messages, config, self._endpoint.quirks)
         headers = _request_headers(encoded, self._endpoint, self._wire)
-        self._url = self._endpoint.base_url + encoded.path
+        self._url = request_url(self._wire, self._endpoint, config)
         self._move(_Step.SEND)
         return HTTPRequest(
             "POST", self._url + _query(encoded, self._endpoint), headers, encoded.body
@@ -284,6 +285,9 @@ class Exchange:
         status = self._response.status or 0
         error = self._wire.failure(status, self._headers, bytes(self._error_body))
         self._error_body.clear()
+        advice = retry_advice(self._headers)
+        if advice is not None:
+            error = attrs.evolve(error, retryable=advice)
         if status == 404:
             error = attrs.evolve(
                 error,
@@ -355,6 +359,15 @@ class Exchange:
 
     def _move(self, step: _Step) -> None:
         self._state = _TRANSITIONS[self._state][step]
+
+
+def request_url(wire: Wire, endpoint: Endpoint, config: ProviderConfig) -> str:
+    """Return where a request with these settings goes: the final URL without its query.
+
+    Raises:
+        LocalProtocolError: If a setting that is part of the address is missing.
+    """
+    return endpoint.base_url + wire.path(config, endpoint.quirks)
 
 
 def _request_headers(

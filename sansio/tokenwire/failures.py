@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherError, OtherKind, ProviderError, RateLimitError
 
 _KINDS: Final[dict[int, OtherKind]] = {
@@ -20,6 +21,9 @@ _KINDS: Final[dict[int, OtherKind]] = {
     529: "overloaded",  # not registered, but several providers and proxies use it
 }
 _RETRYABLE: Final = frozenset({"timeout", "conflict", "overloaded", "server"})
+
+#: JSON of error bodies nests a few levels, some of it quoted from another server.
+_MAX_ERROR_DEPTH: Final = 64
 
 # Both take linear time, also where nothing that is opened is ever closed.
 _TITLE: Final = re.compile(r"<title>([^<]*+)<", re.IGNORECASE)
@@ -67,6 +71,19 @@ def _kind_by_status(status: int | None) -> OtherKind:
             return "rejected"
         case _:
             return "server"
+
+
+def error_json(body: bytes) -> object | None:
+    """Read an error body as JSON.
+
+    Returns:
+        An empty object for any value that says nothing. None if it is no JSON (see `prose`), or
+        nests absurdly deep.
+    """
+    try:
+        return lenient.decode(body, _MAX_ERROR_DEPTH) or {}
+    except (lenient.NotJSONError, lenient.TooDeepError):
+        return None
 
 
 def prose(body: bytes) -> str | None:

@@ -1,4 +1,4 @@
-"""How long a server asks to wait, in the three spellings that are in use."""
+"""What a server says about trying again: whether to, and how long to wait before."""
 
 from __future__ import annotations
 
@@ -62,6 +62,23 @@ def retry_delay(headers: Mapping[str, str]) -> float | None:
     if at is None or now is None or at <= now:
         return None
     return (at - now).total_seconds()
+
+
+def retry_advice(headers: Mapping[str, str]) -> bool | None:
+    """Return whether response headers ask to try again, None where they leave it to the status.
+
+    The servers that send ``x-should-retry``, of several companies, know better than their status.
+
+    Args:
+        headers: By lower-case name.
+    """
+    match headers.get("x-should-retry"):
+        case "true":
+            return True
+        case "false":
+            return False
+        case _:
+            return None
 
 
 def parse_duration(text: str) -> float | None:

@@ -129,21 +129,19 @@ def test_a_credential_that_is_asked_for_must_be_asked_before() -> None:
 
 
 def test_extra_headers_go_before_our_own() -> None:
-    """In any case, secret or not; only the length stays ours."""
+    """In any case, secret or not."""
     request = exchange(
         credential="another-key",
         headers={
             "User-Agent": "mine",
             "X-Title": "Test",
             "AUTHORIZATION": Secret(KEY),
-            "Content-Length": "1",
         },
     ).send([USER])
     headers = dict(request.headers)
     assert len(headers) == len(request.headers)
     assert (headers["user-agent"], headers["x-title"]) == ("mine", "Test")
     assert headers["authorization"] == KEY
-    assert headers["content-length"] == str(len(request.body))
     assert KEY not in repr(request)
 
 
@@ -426,6 +424,19 @@ def test_the_retry_delay_is_read_in_its_three_spellings(
     """Milliseconds, seconds, and a date."""
     error = failed(429, b"", **headers)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "advice", "retryable"),
+    [(500, "false", False), (400, "true", True), (500, "maybe", True), (400, "", False)],
+)
+def test_the_servers_advice_goes_before_its_status(
+    status: int,
+    advice: str,
+    retryable: bool,
+) -> None:
+    """It knows better whether to try again."""
+    assert failed(status, b"", x_should_retry=advice).retryable is retryable
 
 
 def test_a_delay_that_the_error_knows_goes_before_the_headers() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from tokenwire.errors import AuthError, OtherError, ProviderError, RateLimitError
-from tokenwire.failures import failure_by_status, other_error, prose, quota_error
+from tokenwire.failures import error_json, failure_by_status, other_error, prose, quota_error
 
 TABLE: list[tuple[int | None, type[ProviderError], dict[str, object]]] = [
     (300, OtherError, {"kind": "redirect", "retryable": False}),
@@ -92,3 +92,10 @@ def test_a_used_up_quota_is_not_retryable() -> None:
 def test_a_page_is_told_in_a_line(body: bytes, text: str | None) -> None:
     """The title of a page is what it is about; without one its text is."""
     assert prose(body) == text
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"", b"{", b"[" * 1000 + b"]" * 1000])
+def test_an_error_body_may_be_no_json(body: bytes) -> None:
+    """A proxy's page, nothing, half of it, or nesting that no server means."""
+    assert error_json(body) is None
+    assert error_json(b'{"error":"No."}') == {"error": "No."}

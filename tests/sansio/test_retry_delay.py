@@ -1,8 +1,8 @@
-"""How long servers ask to wait."""
+"""Whether servers ask to try again, and how long to wait before."""
 
 import pytest
 
-from tokenwire.retry_delay import parse_duration, retry_delay
+from tokenwire.retry_delay import parse_duration, retry_advice, retry_delay
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 
@@ -158,3 +158,18 @@ def test_a_duration_is_read_as_go_writes_it(text: str, seconds: float) -> None:
 def test_anything_else_is_no_duration(text: str) -> None:
     """Half a duration is not read as a whole one."""
     assert parse_duration(text) is None
+
+
+@pytest.mark.parametrize(
+    ("headers", "advice"),
+    [
+        ({"x-should-retry": "true"}, True),
+        ({"x-should-retry": "false"}, False),
+        ({"x-should-retry": "False"}, None),
+        ({"x-should-retry": ""}, None),
+        ({}, None),
+    ],
+)
+def test_servers_say_whether_to_try_again(headers: dict[str, str], advice: bool | None) -> None:
+    """In one spelling; anything else leaves it to the status."""
+    assert retry_advice(headers) is advice

@@ -47,6 +47,33 @@ def test_the_url_is_known_without_a_request() -> None:
     assert provider.url == "https://host.example:8443/api/v1/chat/completions"
 
 
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("openai-chat", "/chat/completions"),
+        ("openai-responses", "/responses"),
+        ("azure-chat", "/chat/completions"),
+        ("anthropic", "/messages"),
+        ("ollama", "/chat"),
+        ("gemini", "/models/m:streamGenerateContent"),
+    ],
+)
+def test_the_url_takes_no_setting_that_is_not_part_of_it(kind: str, path: str) -> None:
+    """What an API requires in the body, a bound on the answer for one, is not asked for."""
+    endpoint = Endpoint(base_url="https://host.example/api")
+    section = ProviderSection(kind=kind, endpoint=endpoint, defaults=ProviderConfig(model="m"))
+    assert HTTPProvider(section).url == f"https://host.example/api{path}"
+
+
+def test_a_url_with_a_hole_in_it_is_not_shown() -> None:
+    """Where the model is part of the address, there is none without it."""
+    section = ProviderSection(
+        kind="gemini", endpoint=Endpoint(base_url="https://host.example/v1beta")
+    )
+    with pytest.raises(LocalProtocolError, match=r"^model: "):
+        assert HTTPProvider(section).url
+
+
 def test_a_provider_does_not_show_its_secrets() -> None:
     """Neither key nor query are in the repr."""
     section = provider_section(credential="canary-key", query={"key": Secret("canary-key")})

@@ -28,14 +28,12 @@ class EncodedRequest:
     """A request as far as the wire format decides about it.
 
     Attributes:
-        path: What follows the base URL, beginning with a slash; percent-encoded.
         body: The JSON text in UTF-8.
         accept: Media type to ask for.
         headers: Headers that the API demands, lower case.
         query: Query parameters that the API demands.
     """
 
-    path: str
     body: bytes = field(repr=size_only)
     accept: str
     headers: Mapping[str, str] = field(factory=check.empty)
@@ -96,6 +94,17 @@ class Wire(Protocol):
 
         Raises:
             ValueError: If one is unknown or has a bad value.
+        """
+        ...
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """Name the place under the base URL that a request with these settings goes to.
+
+        Returns:
+            What follows the base URL, beginning with a slash; percent-encoded, without a query.
+
+        Raises:
+            LocalProtocolError: If a setting that is part of the address is missing.
         """
         ...
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tokenwire.wire.header_values import count
+from tokenwire.wire.header_values import count, first_of
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,10 @@ def test_a_count_is_digits(text: str | None, number: int | None) -> None:
 def test_what_is_no_reasonable_count_is_none(text: str) -> None:
     """Converting endless digits would cost quadratic time."""
     assert count(text) is None
+
+
+def test_the_first_header_that_was_sent_counts() -> None:
+    """In the order of the names, not of the headers."""
+    headers = {"b": "2", "a": "1"}
+    assert first_of(headers, ("x", "a", "b")) == "1"
+    assert first_of(headers, ("x",)) is None

@@ -38,24 +38,17 @@ class Anthropic:
     See `Wire` for what its methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"anthropic"``."""
-        return "anthropic"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``x-api-key: KEY``."""
-        return _API_KEY
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """What `Endpoint.quirks` may set: see `tokenwire.wire.anthropic.quirks.Quirks`."""
-        return DESCRIPTIONS
+    kind = "anthropic"
+    auth = _API_KEY
+    quirks = DESCRIPTIONS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Check an endpoint's quirks."""
         read_quirks(quirks)
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """``/messages``."""
+        return "/messages"
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
@@ -63,7 +56,6 @@ class Anthropic:
         """Encode a conversation."""
         chosen = read_quirks(quirks)
         return EncodedRequest(
-            path="/messages",
             body=encode_body(messages, config, chosen),
             accept="text/event-stream",
             headers={"anthropic-version": chosen.version},
@@ -75,7 +67,7 @@ class Anthropic:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""
-        return failed_response(status, headers, body)
+        return failed_response(status, body)
 
     def request_id(self, headers: Mapping[str, str]) -> str | None:
         """Return the provider's id of the request."""

@@ -17,7 +17,7 @@ import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherKind, ProviderError, RateLimitError
-from tokenwire.failures import failure_by_status, other_error, prose, quota_error
+from tokenwire.failures import error_json, failure_by_status, other_error, prose, quota_error
 
 _AUTH: Final = frozenset({"authentication_error", "permission_error"})
 
@@ -47,9 +47,6 @@ _CONTEXT_LENGTH: Final = re.compile(
     r"prompt is too long|exceeds? (the )?context limit|context (length|window|size)", re.IGNORECASE
 )
 
-#: JSON of error bodies nests a few levels, some of it quoted from another server.
-_MAX_ERROR_DEPTH: Final = 64
-
 
 @final
 @attrs.frozen(kw_only=True)
@@ -63,14 +60,9 @@ class Failure:
     request_id: str | None = None
 
 
-def failed_response(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+def failed_response(status: int, body: bytes) -> ProviderError:
     """Read the response of a failed request. See `Wire.failure`."""
-    error = classify(_read_error_body(body), status)
-    # The server knows better than its status whether to try again.
-    advice = headers.get("x-should-retry")
-    if advice in ("true", "false"):
-        error = attrs.evolve(error, retryable=advice == "true")
-    return error
+    return classify(_read_error_body(body), status)
 
 
 def read_failure(value: object) -> Failure | None:
@@ -140,9 +132,8 @@ def _kind(failure: Failure, status: int | None) -> OtherKind | None:
 
 def _read_error_body(body: bytes) -> Failure:
     """Find what the body of an HTTP error says: JSON in any shape, HTML or plain text."""
-    try:
-        value = lenient.decode(body, _MAX_ERROR_DEPTH)
-    except (lenient.NotJSONError, lenient.TooDeepError):
+    value = error_json(body)
+    if value is None:
         return Failure(message=prose(body))
     # "message" or "detail" alone: gateways
     return read_failure(value) or _failure(lenient.as_object(value))

@@ -8,7 +8,7 @@ from typing import Final
 
 from tokenwire.response import RateLimit
 from tokenwire.retry_delay import http_date
-from tokenwire.wire.header_values import count
+from tokenwire.wire.header_values import count, first_of
 
 #: The first is the API's own, the second that of servers that speak it as well.
 _REQUEST_ID: Final = ("request-id", "x-request-id")
@@ -21,7 +21,7 @@ _TIERS: Final = (("anthropic-ratelimit-", ""), ("anthropic-priority-", "priority
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id of the request."""
-    return next((headers[name] for name in _REQUEST_ID if name in headers), None)
+    return first_of(headers, _REQUEST_ID)
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:

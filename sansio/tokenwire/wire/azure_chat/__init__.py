@@ -28,11 +28,16 @@ from tokenwire.wire.azure_chat.failures import azure_failure
 from tokenwire.wire.azure_chat.quirks import DESCRIPTIONS, Quirks, read_quirks
 from tokenwire.wire.base import EncodedRequest
 from tokenwire.wire.event_stream import EventStreamAnswer
+from tokenwire.wire.header_values import first_of
 from tokenwire.wire.openai_chat.answer import ChatReader
 from tokenwire.wire.openai_chat.headers import rate_limits
 from tokenwire.wire.openai_chat.request import encode_body
 
 _REQUEST_ID_HEADERS: Final = ("apim-request-id", "x-request-id")
+
+
+#: For a key; tokens of Microsoft Entra ID take the endpoint's bearer.
+_API_KEY: Final = AuthStyle("api-key")
 
 
 @final
@@ -45,24 +50,17 @@ class AzureChat:
     `Wire` for what its methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"azure-chat"``."""
-        return "azure-chat"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``api-key: KEY``; for tokens of Microsoft Entra ID, set the endpoint's to bearer."""
-        return AuthStyle("api-key")
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """What `Endpoint.quirks` may set: see `tokenwire.wire.azure_chat.quirks.Quirks`."""
-        return DESCRIPTIONS
+    kind = "azure-chat"
+    auth = _API_KEY
+    quirks = DESCRIPTIONS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Check an endpoint's quirks."""
         read_quirks(quirks)
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """``/chat/completions``, in the classic API below the deployment."""
+        return _deployment_path(config, read_quirks(quirks)) + "/chat/completions"
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
@@ -71,7 +69,6 @@ class AzureChat:
         known = read_quirks(quirks)
         version = known.api_version
         return EncodedRequest(
-            path=_deployment_path(config, known) + "/chat/completions",
             body=encode_body(messages, config, known.chat),
             accept="text/event-stream",
             query={"api-version": version} if version is not None else {},
@@ -83,11 +80,11 @@ class AzureChat:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""
-        return azure_failure(status, headers, body)
+        return azure_failure(status, body)
 
     def request_id(self, headers: Mapping[str, str]) -> str | None:
         """Return the provider's id of the request."""
-        return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+        return first_of(headers, _REQUEST_ID_HEADERS)
 
     def rate_limits(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
         """Read ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``."""

@@ -2,47 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import ProviderError
-from tokenwire.failures import other_error
+from tokenwire.failures import error_json, other_error
 from tokenwire.wire.openai_chat.failures import failed_response
 
 _POLICY_VIOLATION: Final = "ResponsibleAIPolicyViolation"
 
-#: JSON of error bodies nests five levels here.
-_MAX_DEPTH: Final = 64
 
-
-def azure_failure(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+def azure_failure(status: int, body: bytes) -> ProviderError:
     """Read the response of a failed request. See `Wire.failure`."""
-    error = failed_response(status, headers, body)
-    inner = _inner_error(body)
+    error = failed_response(status, body)
+    details = lenient.as_object(lenient.as_object(error_json(body)).get("error"))
+    inner = lenient.as_object(details.get("innererror"))
     if inner.get("code") == _POLICY_VIOLATION:
         error = other_error("content_filter", error.message, status, error.code)
-    filters = ", ".join(_filters(inner))
+    filters = ", ".join(_filters(details, inner))
     if filters:
         error = attrs.evolve(error, message=f"{error.message} (filtered: {filters})")
     return error
 
 
-def _inner_error(body: bytes) -> dict[str, Any]:
-    try:
-        value = lenient.decode(body, _MAX_DEPTH)
-    except (lenient.NotJSONError, lenient.TooDeepError):
-        return {}
-    error = lenient.as_object(lenient.as_object(value).get("error"))
-    return lenient.as_object(error.get("innererror"))
-
-
-def _filters(inner: Mapping[str, Any]) -> list[str]:
-    results = lenient.as_object(inner.get("content_filter_result"))
-    return [
-        lenient.repaired(name)
-        for name, result in results.items()
-        if lenient.as_object(result).get("filtered") is True
+def _filters(details: Mapping[str, Any], inner: Mapping[str, Any]) -> Iterator[str]:
+    """Find the filters that were set off, in the older form and in that of ``/v1``."""
+    newer = map(lenient.as_object, lenient.as_array(details.get("content_filters")))
+    all_results = [
+        inner.get("content_filter_result"),
+        *(each.get("content_filter_results") for each in newer),
     ]
+    for results in map(lenient.as_object, all_results):
+        for name, result in results.items():
+            if lenient.as_object(result).get("filtered") is True:
+                yield lenient.repaired(name)

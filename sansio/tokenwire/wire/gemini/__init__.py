@@ -28,9 +28,13 @@ from tokenwire.wire.gemini.answer import GenerateContentReader
 from tokenwire.wire.gemini.failures import failed_response
 from tokenwire.wire.gemini.quirks import DESCRIPTIONS, read_quirks
 from tokenwire.wire.gemini.request import encode_body, model_path
+from tokenwire.wire.header_values import first_of
 
 #: The API documents none; gateways in front of it send one of these.
 _REQUEST_ID_HEADERS: Final = ("x-goog-request-id", "x-request-id")
+
+#: Never in the URL: URLs end up in logs.
+_API_KEY: Final = AuthStyle("x-goog-api-key")
 
 
 @final
@@ -42,31 +46,23 @@ class Gemini:
     `Wire` for what its methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"gemini"``."""
-        return "gemini"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``x-goog-api-key: KEY``, never a key in the URL: URLs end up in logs."""
-        return AuthStyle("x-goog-api-key")
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """What `Endpoint.quirks` may set: see `tokenwire.wire.gemini.quirks.Quirks`."""
-        return DESCRIPTIONS
+    kind = "gemini"
+    auth = _API_KEY
+    quirks = DESCRIPTIONS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Check an endpoint's quirks."""
         read_quirks(quirks)
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """Name the model's method that streams: here the model is part of the address."""
+        return model_path(config)
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
     ) -> EncodedRequest:
         """Encode a conversation."""
         return EncodedRequest(
-            path=model_path(config),
             body=encode_body(messages, config, read_quirks(quirks)),
             accept="text/event-stream",
             query={"alt": "sse"},
@@ -82,7 +78,7 @@ class Gemini:
 
     def request_id(self, headers: Mapping[str, str]) -> str | None:
         """Return the provider's id of the request."""
-        return next((headers[name] for name in _REQUEST_ID_HEADERS if name in headers), None)
+        return first_of(headers, _REQUEST_ID_HEADERS)
 
     def rate_limits(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
         """Return nothing: the API reports no allowances."""

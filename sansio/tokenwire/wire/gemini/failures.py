@@ -19,12 +19,9 @@ import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherError, OtherKind, ProviderError, RateLimitError
-from tokenwire.failures import failure_by_status, other_error, prose, quota_error
+from tokenwire.failures import error_json, failure_by_status, other_error, prose, quota_error
 from tokenwire.retry_delay import parse_duration
 from tokenwire.wire.gemini.chunks import PromptFeedback
-
-#: JSON of error bodies nests five levels here.
-_MAX_ERROR_DEPTH: Final = 64
 
 _AUTH_STATUSES: Final = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
 
@@ -86,9 +83,8 @@ def read_failure(value: object) -> Failure | None:
 
 def failed_response(status: int, body: bytes) -> ProviderError:
     """Read the response of a failed request. See `Wire.failure`."""
-    try:
-        value = lenient.decode(body, _MAX_ERROR_DEPTH)
-    except (lenient.NotJSONError, lenient.TooDeepError):
+    value = error_json(body)
+    if value is None:
         return classify(Failure(message=prose(body)), status)
     return classify(read_failure(value) or _failure(lenient.as_object(value)), status)
 

@@ -9,12 +9,12 @@ Reference: https://docs.ollama.com/api/chat.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 
 from tokenwire import _validation as check
-from tokenwire.endpoint import BEARER, AuthStyle, Limits
+from tokenwire.endpoint import BEARER, Limits
 from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
@@ -24,6 +24,8 @@ from tokenwire.wire.ndjson_answer import NDJSONAnswer
 from tokenwire.wire.ollama.answer import ChatLineReader
 from tokenwire.wire.ollama.failures import classify, read_error_body
 from tokenwire.wire.ollama.request import encode_body
+
+_NO_QUIRKS: Final[Mapping[str, str]] = check.empty()
 
 
 @final
@@ -35,33 +37,24 @@ class Ollama:
     the methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"ollama"``."""
-        return "ollama"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``Authorization: Bearer KEY``, where there is a key: a server of one's own asks none."""
-        return BEARER
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """None."""
-        return check.empty()
+    kind = "ollama"
+    auth = BEARER  # one's own server asks for none
+    quirks = _NO_QUIRKS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Refuse every quirk."""
         for name in quirks:
             raise ValueError(f"unknown quirk {name!r:.100}: the wire format ollama has none")
 
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """``/chat``."""
+        return "/chat"
+
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
     ) -> EncodedRequest:
         """Encode a conversation."""
-        return EncodedRequest(
-            path="/chat", body=encode_body(messages, config), accept="application/x-ndjson"
-        )
+        return EncodedRequest(body=encode_body(messages, config), accept="application/x-ndjson")
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> NDJSONAnswer:
         """Begin to decode the body of a successful response."""

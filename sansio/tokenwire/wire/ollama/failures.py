@@ -15,15 +15,12 @@ import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import OtherKind, ProviderError
-from tokenwire.failures import failure_by_status, other_error, prose
+from tokenwire.failures import error_json, failure_by_status, other_error, prose
 
 _CONTEXT_LENGTH: Final = re.compile(
     r"context (length|window|size)|prompt is too long|input (is )?too long", re.IGNORECASE
 )
 _NOT_FOUND: Final = re.compile(r"model .*not found", re.IGNORECASE)
-
-#: JSON of error bodies nests a few levels, some of it quoted from another server.
-_MAX_ERROR_DEPTH: Final = 64
 
 
 @final
@@ -51,9 +48,8 @@ def read_failure(value: object) -> Failure | None:
 
 def read_error_body(body: bytes) -> Failure:
     """Find what the body of an HTTP error says: JSON, HTML or plain text."""
-    try:
-        value = lenient.decode(body, _MAX_ERROR_DEPTH)
-    except (lenient.NotJSONError, lenient.TooDeepError):
+    value = error_json(body)
+    if value is None:
         return Failure(prose(body))
     return read_failure(value) or Failure()
 

@@ -13,7 +13,7 @@ from typing import Any, final
 
 import attrs
 
-from tokenwire.endpoint import BEARER, AuthStyle, Limits
+from tokenwire.endpoint import BEARER, Limits
 from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
@@ -35,31 +35,23 @@ class OpenAIChat:
     See `Wire` for what its methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"openai-chat"``."""
-        return "openai-chat"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``Authorization: Bearer KEY``."""
-        return BEARER
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """What `Endpoint.quirks` may set: see `tokenwire.wire.openai_chat.quirks.Quirks`."""
-        return DESCRIPTIONS
+    kind = "openai-chat"
+    auth = BEARER
+    quirks = DESCRIPTIONS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Check an endpoint's quirks."""
         read_quirks(quirks)
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """``/chat/completions``."""
+        return "/chat/completions"
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
     ) -> EncodedRequest:
         """Encode a conversation."""
         return EncodedRequest(
-            path="/chat/completions",
             body=encode_body(messages, config, read_quirks(quirks)),
             accept="text/event-stream",
         )
@@ -70,7 +62,7 @@ class OpenAIChat:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""
-        return failed_response(status, headers, body)
+        return failed_response(status, body)
 
     def request_id(self, headers: Mapping[str, str]) -> str | None:
         """Return the provider's id of the request."""

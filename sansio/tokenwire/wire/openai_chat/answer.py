@@ -104,7 +104,14 @@ class ChatReader:
         """Take one event."""
         if event.event == "error":
             raise error_event(event.data, self._limits.json_depth)
-        self._receive_event_data(event.data, tokens)
+        try:
+            chunk = self._decode(event.data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._receive_odd_data(event.data, tokens)
+            return
+        self._receive_chunk(chunk, tokens)
+        if self._ended_in_error or not chunk.choices:
+            self._fail_if_error(self._decode_again(event.data))
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""
@@ -132,21 +139,19 @@ class ChatReader:
 
     # Events
 
-    def _receive_event_data(self, data: bytes, tokens: list[Token]) -> None:
+    def _decode_again(self, data: bytes) -> object:
+        """Decode a chunk that fails, or may do so, without a member named "error"."""
         try:
-            chunk = self._decode(data)
+            return msgspec.json.decode(data)  # a server may send millions of them
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            self._receive_odd_data(data, tokens)
-        else:
-            self._receive_chunk(chunk, tokens)
-            if self._ended_in_error or (not chunk.choices and chunk.usage is None):
-                # It fails, or may do so, without a member named "error".
-                self._fail_if_error(decode_json(data, self._limits))
+            return decode_json(data, self._limits)
 
     def _receive_odd_data(self, data: bytes, tokens: list[Token]) -> None:
         """Take what does not decode as a chunk at once: ``[DONE]``, or an oddity."""
-        if data.strip() == _DONE:
+        marker = data.strip()
+        if marker == _DONE:
             self.finish(tokens)
+        if marker in (_DONE, b""):  # some proxies keep a connection alive by empty events
             return
         lines = data.split(b"\n")
         if len(lines) > 1 and self._are_whole(lines):
@@ -154,7 +159,7 @@ class ChatReader:
             # Half an event beside another one, though, is damage.
             for line in lines:
                 if not (tokens and type(tokens[-1]) is End):
-                    self._receive_event_data(line, tokens)
+                    self.receive_event(ServerSentEvent(line), tokens)
             return
         value = decode_json(data, self._limits)
         if not isinstance(value, dict):
@@ -235,13 +240,13 @@ class ChatReader:
     def _receive_reasoning(
         self, delta: Delta, index: int, state: _ChoiceState, tokens: list[Token]
     ) -> None:
-        detailed = ""
+        text = delta.reasoning_content or delta.reasoning
         if delta.reasoning_details:
             self._refuse_deep(delta.reasoning_details)
             detailed = state.details.add(delta.reasoning_details)
             if sum(c.details.size for c in self._choices.values()) > self._limits.answer_bytes:
                 raise limit_error("answer_bytes", self._limits.answer_bytes)
-        text = delta.reasoning_content or delta.reasoning or detailed
+            text = text or detailed
         if text:
             self._receive_piece("reasoning", index, text, tokens)
 

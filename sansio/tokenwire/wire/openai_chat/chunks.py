@@ -51,6 +51,7 @@ class Delta(msgspec.Struct, gc=False):
     refusal: str | None = None
     tool_calls: list[ToolCallFragment] | None = None
     reasoning_details: list[Any] | None = None
+    function_call: None = None  # what came before tool calls takes the tolerant way
 
 
 class TokenDetails(msgspec.Struct, gc=False):
@@ -88,6 +89,7 @@ class VendorUsage(msgspec.Struct, gc=False):
     """An object of one vendor that holds the usage."""
 
     usage: UsageCounts | None = None
+    error: None = None
 
 
 class Chunk(msgspec.Struct, gc=False):
@@ -96,7 +98,8 @@ class Chunk(msgspec.Struct, gc=False):
     choices: list[Choice] | None = None
     usage: UsageCounts | None = None
     x_groq: VendorUsage | None = None
-    error: None = None  # anything else takes the tolerant way
+    error: None = None  # anything else takes the tolerant way, as it does below
+    error_code: None = None
 
 
 class OpeningChunk(Chunk, gc=False):
@@ -145,7 +148,8 @@ def _delta(value: object) -> Delta | None:
         reasoning_content=_str(members.get("reasoning_content")) or thought,
         reasoning=_str(members.get("reasoning")),
         refusal=_str(members.get("refusal")),
-        tool_calls=_tool_calls(members.get("tool_calls")),
+        tool_calls=_tool_calls(members.get("tool_calls"))
+        or _deprecated_call(members.get("function_call")),
         reasoning_details=lenient.as_array(members.get("reasoning_details")) or None,
     )
 
@@ -184,6 +188,12 @@ def _text_of_parts(value: object) -> str:
 def _tool_calls(value: object) -> list[ToolCallFragment] | None:
     fragments = [_fragment(lenient.as_object(item)) for item in lenient.as_array(value)]
     return fragments or None
+
+
+def _deprecated_call(value: object) -> list[ToolCallFragment] | None:
+    """Read the one call that an answer could hold before there were tool calls."""
+    function = lenient.as_object(value)
+    return [_fragment({"index": 0, "function": function})] if function else None
 
 
 def _fragment(value: dict[str, Any]) -> ToolCallFragment:

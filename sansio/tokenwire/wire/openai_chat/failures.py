@@ -18,7 +18,7 @@ import attrs
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherKind, ProviderError, RateLimitError
-from tokenwire.failures import failure_by_status, other_error, prose, quota_error
+from tokenwire.failures import error_json, failure_by_status, other_error, prose, quota_error
 
 _QUOTA: Final = frozenset(
     {
@@ -81,8 +81,8 @@ _OTHER: Final[dict[str, OtherKind]] = {
     "badrequesterror": "rejected",  # vLLM
 }
 
-#: JSON of error bodies nests a few levels, some of it quoted from another server.
-_MAX_ERROR_DEPTH: Final = 64
+#: Members in which gateways repeat the status of the server behind them.
+_STATUS_MEMBERS: Final = ("status_code", "raw_status_code", "status")
 
 #: Context overruns that servers report without a code of their own.
 _CONTEXT_LENGTH: Final = re.compile(
@@ -113,20 +113,31 @@ def read_failure(value: object) -> Failure | None:
     """Find a failure in a JSON value that stands where a chunk or an error body should.
 
     Returns:
-        None if the value does not speak of a failure. An empty or null ``error`` is none.
+        None if the value does not speak of a failure. An ``error`` that is null, false or empty
+        is none: healthy chunks of some servers have one.
     """
     if wrapped := lenient.as_array(value):  # the compatibility layer of Gemini wraps its errors
         value = wrapped[0]
     members = lenient.as_object(value)
-    error = members.get("error")
-    if isinstance(error, str) and error:
-        # Ollama and xAI: the text itself, with a code beside it.
-        return _failure({**members, "message": members.get("message") or error})
-    if inner := lenient.as_object(error):
-        return _failure({"status_code": members.get("status_code"), **inner})
+    if error := members.get("error"):
+        return _read_error(error, members)
+    if error := lenient.as_object(members.get("x_groq")).get("error"):
+        return _read_error(error, {})
     if members.get("object") == "error" or members.get("error_code"):
         return _failure(members)  # flat: older vLLM, Mistral, Databricks
     return _read_choice_failure(members)
+
+
+def _read_error(error: object, beside: Mapping[str, Any]) -> Failure:
+    """Read a member ``error`` that says something, with the members beside it."""
+    if several := lenient.as_array(error):
+        error = several[0]
+    if isinstance(error, str) and error:
+        # Ollama and xAI: the text itself, with a code beside it.
+        return _failure({**beside, "message": beside.get("message") or error})
+    if inner := lenient.as_object(error):
+        return _failure({name: beside.get(name) for name in _STATUS_MEMBERS} | inner)
+    return _failure({"code": error, **beside})  # a number, or true: what went wrong stands beside
 
 
 def _read_choice_failure(members: Mapping[str, Any]) -> Failure | None:
@@ -134,29 +145,23 @@ def _read_choice_failure(members: Mapping[str, Any]) -> Failure | None:
     choices = lenient.as_array(members.get("choices"))
     for choice in choices:
         choice_members = lenient.as_object(choice)
-        if error := lenient.as_object(choice_members.get("error")):
-            return _failure(error)
+        if error := choice_members.get("error"):
+            return _read_error(error, {})
         if choice_members.get("finish_reason") == "error":
             return Failure(message="the server ended the answer with an error")
     is_flat = isinstance(members.get("message"), str) and ("code" in members or "type" in members)
-    return _failure(members) if is_flat and not choices else None
+    return _failure(members) if is_flat and not choices and not members.get("usage") else None
 
 
-def failed_response(status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
+def failed_response(status: int, body: bytes) -> ProviderError:
     """Read the response of a failed request. See `Wire.failure`."""
-    error = classify(read_error_body(body), status)
-    # The server knows better than its status whether to try again.
-    advice = headers.get("x-should-retry")
-    if advice in ("true", "false"):
-        error = attrs.evolve(error, retryable=advice == "true")
-    return error
+    return classify(read_error_body(body), status)
 
 
 def read_error_body(body: bytes) -> Failure:
     """Find what the body of an HTTP error says: JSON in any shape, HTML or plain text."""
-    try:
-        value = lenient.decode(body, _MAX_ERROR_DEPTH)
-    except (lenient.NotJSONError, lenient.TooDeepError):
+    value = error_json(body)
+    if value is None:
         return Failure(message=prose(body))
     failure = read_failure(value)
     if failure is not None:
@@ -244,7 +249,7 @@ def _failure(members: Mapping[str, Any]) -> Failure:
 
 
 def _message(members: Mapping[str, Any]) -> str | None:
-    for name in ("message", "detail", "msg", "title"):
+    for name in ("message", "detail", "msg", "title", "error", "errors"):
         value = members.get(name)
         if isinstance(value, str) and value:
             return lenient.repaired(value)
@@ -261,7 +266,7 @@ def _word(value: object) -> str | None:
 
 def _status(members: Mapping[str, Any], code: str | None) -> int | None:
     """Find the status that a failure inside a stream would have had outside of it."""
-    for value in (members.get("status_code"), members.get("raw_status_code"), code):
+    for value in (*(members.get(name) for name in _STATUS_MEMBERS), code):
         word = _word(value)
         if word is not None and len(word) == 3 and word.isascii() and word.isdigit():
             status = int(word)

@@ -7,14 +7,14 @@ from typing import Final
 
 from tokenwire.response import RateLimit
 from tokenwire.retry_delay import parse_duration
-from tokenwire.wire.header_values import count
+from tokenwire.wire.header_values import count, first_of
 
 _REQUEST_ID: Final = ("x-request-id", "request-id", "x-generation-id")
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
     """Return the provider's id of the request."""
-    return next((headers[name] for name in _REQUEST_ID if name in headers), None)
+    return first_of(headers, _REQUEST_ID)
 
 
 def rate_limits(headers: Mapping[str, str]) -> tuple[RateLimit, ...]:

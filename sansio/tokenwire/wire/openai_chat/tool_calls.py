@@ -68,8 +68,9 @@ class ToolCallSorter:
     def _find(self, fragment: ToolCallFragment, position: int, count: int) -> PlacedCall | None:
         if fragment.index is not None:
             call = self._by_index.get(fragment.index)
-            is_another = call is not None and fragment.id and call.id not in (None, fragment.id)
-            return self._by_id.get(fragment.id or "") if is_another else call
+            if call is not None and fragment.id and call.id not in (None, fragment.id):
+                return self._by_id.get(fragment.id)
+            return call
         if fragment.id:
             return self._by_id.get(fragment.id)
         if fragment.function is not None and fragment.function.name:

@@ -14,7 +14,7 @@ from tokenwire.wire.anthropic.failures import Failure, classify, failed_response
 def failed(status: int, kind: str | None, message: str = "No.", **members: Any) -> ProviderError:
     """Return the error for a body as the API sends it."""
     error = {"type": kind, "message": message, **members}
-    return failed_response(status, {}, json.dumps({"type": "error", "error": error}).encode())
+    return failed_response(status, json.dumps({"type": "error", "error": error}).encode())
 
 
 @pytest.mark.parametrize(
@@ -103,14 +103,6 @@ def test_a_prompt_that_is_too_long_has_a_kind_of_its_own(message: str) -> None:
     assert error.kind == "context_length"
 
 
-@pytest.mark.parametrize(("advice", "retryable"), [("true", True), ("false", False)])
-def test_the_server_knows_whether_to_try_again(advice: str, *, retryable: bool) -> None:
-    """Better than its status does."""
-    for status in (500, 400):
-        error = failed_response(status, {"x-should-retry": advice}, b"")
-        assert error.retryable is retryable
-
-
 @pytest.mark.parametrize(
     ("body", "message"),
     [
@@ -130,16 +122,16 @@ def test_the_server_knows_whether_to_try_again(advice: str, *, retryable: bool) 
 )
 def test_every_body_says_what_it_can(body: bytes, message: str) -> None:
     """Gateways have bodies of their own."""
-    error = failed_response(502, {}, body)
+    error = failed_response(502, body)
     assert isinstance(error, OtherError)
     assert (error.kind, error.message) == ("server", message)
 
 
 def test_the_body_names_the_request() -> None:
     """For the provider's support."""
-    assert failed_response(500, {}, b'{"error":{},"type":"error"}').request_id is None
+    assert failed_response(500, b'{"error":{},"type":"error"}').request_id is None
     body = b'{"type":"error","error":{"message":"No."},"request_id":"req_1"}'
-    assert failed_response(500, {}, body).request_id == "req_1"
+    assert failed_response(500, body).request_id == "req_1"
 
 
 @pytest.mark.parametrize("member", ["type", "code"])
@@ -147,7 +139,7 @@ def test_digits_are_the_status_that_a_stream_hides(member: str) -> None:
     """Compatible servers send it as type or code."""
     for digits in ("401", 401):
         body = json.dumps({"error": {"message": "No.", member: digits}}).encode()
-        error = failed_response(401, {}, body)
+        error = failed_response(401, body)
         assert (type(error), error.code) == (AuthError, None)
     assert isinstance(classify(Failure(status=401), None), AuthError)
 
@@ -156,4 +148,4 @@ def test_digits_are_the_status_that_a_stream_hides(member: str) -> None:
 def test_other_words_are_no_status(digits: str) -> None:
     """A code of the server's own decides nothing."""
     body = json.dumps({"error": {"message": "No.", "code": digits}}).encode()
-    assert failed_response(418, {}, body).status == 418
+    assert failed_response(418, body).status == 418

@@ -55,9 +55,9 @@ def test_unknown_quirks_are_refused_at_once() -> None:
 def test_responses_are_read_with_their_headers() -> None:
     """The failed ones too."""
     body_ = b'{"type":"error","error":{"type":"overloaded_error","message":"No."}}'
-    error = WIRE.failure(529, {"x-should-retry": "false"}, body_)
+    error = WIRE.failure(529, {}, body_)
     assert isinstance(error, OtherError)
-    assert (error.kind, error.retryable) == ("overloaded", False)
+    assert (error.kind, error.retryable) == ("overloaded", True)
     assert WIRE.request_id({"request-id": "req_1"}) == "req_1"
     headers = {"anthropic-ratelimit-requests-limit": "9"}
     assert WIRE.rate_limits(headers) == (RateLimit(name="requests", limit=9),)

@@ -31,6 +31,16 @@ def test_a_filtered_prompt_names_the_filters(code: str) -> None:
     assert (error.code, error.status, error.retryable) == (code, 400, False)
 
 
+def test_a_prompt_filtered_by_the_api_of_today_names_the_filters_too() -> None:
+    """They stand in a list, one entry for the prompt and one for the answer."""
+    results = {"violence": {"filtered": True}, "hate": {"filtered": False}, "x": None}
+    filters = [{"blocked": True, "content_filter_results": results}, {"blocked": False}, None]
+    body = {"error": {"message": "No.", "code": "content_filter", "content_filters": filters}}
+    error = WIRE.failure(400, {}, json.dumps(body).encode())
+    assert isinstance(error, OtherError)
+    assert (error.kind, error.message) == ("content_filter", "No. (filtered: violence)")
+
+
 def test_a_gateways_refusal_is_an_auth_error() -> None:
     """It has a shape of its own."""
     error = WIRE.failure(401, {}, b'{"statusCode":401,"message":"Access denied."}')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tokenwire.endpoint import Endpoint
+from tokenwire.errors import LocalProtocolError
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
@@ -34,6 +35,12 @@ def test_the_model_is_part_of_the_address(model: str, path: str) -> None:
     endpoint = Endpoint(base_url=BASE_URL)
     request = Exchange(WIRE, endpoint).send([Message.user("Hi")], ProviderConfig(model=model))
     assert request.url == f"{BASE_URL}{path}:streamGenerateContent?alt=sse"
+
+
+def test_a_model_is_required() -> None:
+    """Without it the address is not complete."""
+    with pytest.raises(LocalProtocolError, match=r"^model: .*in its address"):
+        Exchange(WIRE, Endpoint(base_url=BASE_URL)).send([Message.user("Hi")])
 
 
 def test_a_key_goes_in_its_own_header() -> None:

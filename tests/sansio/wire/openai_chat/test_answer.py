@@ -20,6 +20,7 @@ from tokenwire.tokens import (
     ToolCallDelta,
     Usage,
 )
+from tokenwire.wire.openai_chat.reasoning_details import ReasoningDetails
 
 STOP = chunk({}, "stop")
 
@@ -188,7 +189,9 @@ def test_the_end_speaks_of_the_first_choice() -> None:
     assert (last.finish, list(last.finishes)) == ("stop", [2, 3])
 
 
-QUIET: list[dict[str, Any]] = [
+QUIET: list[dict[str, Any] | str] = [
+    "",
+    "  ",
     {},
     {"choices": []},
     {"choices": None},
@@ -214,7 +217,7 @@ QUIET: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("quiet", QUIET)
-def test_a_chunk_that_says_nothing_is_passed_over(quiet: dict[str, Any]) -> None:
+def test_a_chunk_that_says_nothing_is_passed_over(quiet: dict[str, Any] | str) -> None:
     """Members may be missing, null, empty, unknown or of another type."""
     assert read(body(quiet, text("Hi"), quiet, STOP, quiet, DONE)) == [TextDelta("Hi"), end()]
 
@@ -651,6 +654,13 @@ def test_what_is_no_json_is_damage(data: str) -> None:
     assert "no valid JSON" in error.message
 
 
+def test_a_chunk_without_choices_may_hold_what_is_no_json_number() -> None:
+    """Nobody reads it, but a failure could stand beside it."""
+    assert read(b'data: {"choices":[],"x":1e999}\n\n' + body(STOP)) == [end()]
+    error = failure_of(read(b'data: {"choices":[],"x":1e999,"object":"error"}\n\n'))
+    assert isinstance(error, OtherError)
+
+
 def test_what_is_no_utf8_is_damage() -> None:
     """It is quoted as far as it is text."""
     error = failure_of(read(b'data: {"choices":[{"delta":{"content":"\xff"}}]}\n\n'))
@@ -779,6 +789,18 @@ def test_reasoning_details_larger_than_the_limit_are_refused() -> None:
         failure_of(read(body(event, event, DONE), limits=Limits(answer_bytes=2_000))).message,
     )
     assert read(body(event, DONE), limits=Limits(answer_bytes=4_000))[-1] == end("other", None)
+
+
+def test_reasoning_details_may_be_as_large_as_the_limit() -> None:
+    """Those of all choices together."""
+    detail = {"type": "reasoning.text", "text": "hm"}
+    details = ReasoningDetails()
+    details.add([detail])
+    event = {"choices": [choice({"reasoning_details": [detail]}, index=n) for n in range(3)]}
+    # Its tokens count as well, but they are fewer.
+    assert len(read(body(event, DONE), limits=Limits(answer_bytes=3 * details.size))) == 4
+    tokens = read(body(event, DONE), limits=Limits(answer_bytes=3 * details.size - 1))
+    assert "limits.answer_bytes" in failure_of(tokens).message
 
 
 NESTED = {"a": {"b": {"c": [1]}}}  # four deep

@@ -89,6 +89,9 @@ def test_the_later_decoder_leaves_out_what_is_known() -> None:
     [
         '{"error":{}}',
         '{"error":"x"}',
+        '{"error_code":"x"}',
+        '{"x_groq":{"error":"x"}}',
+        '{"choices":[{"delta":{"function_call":{}}}]}',
         '{"choices":[{"error":{"a":1}}]}',
         '{"choices":[{"delta":{"content":[]}}]}',
         '{"choices":[{"index":-1}]}',
@@ -108,7 +111,13 @@ def test_the_fast_way_refuses_oddities(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ['{"error":null}', '{"choices":[{"error":null}]}', '{"x":{"y":[]}}']
+    "text",
+    [
+        '{"error":null}',
+        '{"choices":[{"error":null}]}',
+        '{"choices":[{"delta":{"function_call":null}}]}',
+        '{"x":{"y":[]}}',
+    ],
 )
 def test_the_fast_way_takes_null_errors_and_unknown_members(text: str) -> None:
     """Some servers send both with every chunk."""
@@ -226,10 +235,22 @@ def test_a_fragment_of_a_call_is_read_as_far_as_it_goes(
     assert delta_of(tool_calls=[item]).tool_calls == [fragment]
 
 
+def test_a_deprecated_call_is_the_first_tool_call() -> None:
+    """An answer holds one at most, and it has no id."""
+    delta = delta_of(function_call={"name": "f", "arguments": "{"})
+    assert delta.tool_calls == [ToolCallFragment(index=0, function=Function("f", "{"))]
+
+
+def test_a_deprecated_call_beside_tool_calls_repeats_them() -> None:
+    """Servers that know both names tell the same call twice."""
+    delta = delta_of(tool_calls=[{"id": "a"}], function_call={"name": "f"})
+    assert delta.tool_calls == [ToolCallFragment(id="a", function=Function())]
+
+
 @pytest.mark.parametrize("value", [None, [], {}, "x"])
 def test_no_calls_and_no_details_are_none(value: Any) -> None:
     """Empty says the same as unset."""
-    delta = delta_of(tool_calls=value, reasoning_details=value)
+    delta = delta_of(tool_calls=value, reasoning_details=value, function_call=value)
     assert (delta.tool_calls, delta.reasoning_details) == (None, None)
 
 

@@ -193,7 +193,7 @@ def test_a_number_with_three_digits_is_a_status(code: object, status: int) -> No
     assert (error.status, error.code) == (status, str(code))
 
 
-@pytest.mark.parametrize("name", ["status_code", "raw_status_code"])
+@pytest.mark.parametrize("name", ["status_code", "raw_status_code", "status"])
 def test_a_gateway_may_name_the_status(name: str) -> None:
     """It goes before a code that is a word."""
     error = in_stream(error_of(code="invalid_request_error", **{name: 429}))
@@ -201,10 +201,22 @@ def test_a_gateway_may_name_the_status(name: str) -> None:
     assert (error.status, error.code) == (429, "invalid_request_error")
 
 
-def test_a_status_beside_the_error_counts() -> None:
+@pytest.mark.parametrize("name", ["status_code", "raw_status_code", "status"])
+def test_a_status_beside_the_error_counts(name: str) -> None:
     """Unless the error has its own."""
-    assert in_stream({"status_code": 429, **error_of()}).status == 429
-    assert in_stream({"status_code": 429, **error_of(status_code=503)}).status == 503
+    assert in_stream({name: 429, **error_of()}).status == 429
+    assert in_stream({name: 429, **error_of(**{name: 503})}).status == 503
+    assert in_stream({name: 429, "error": "what happened"}).status == 429
+
+
+@pytest.mark.parametrize("error", [True, 1, 1.5, [""], [None], [[]], {"message": ""}, {"a": 1}])
+@pytest.mark.parametrize("where", ["chunk", "choice"])
+def test_an_error_that_says_nothing_is_one(error: Any, where: str) -> None:
+    """Whoever swallowed it would take half an answer for a whole one."""
+    event: dict[str, Any] = {"error": error}
+    if where == "choice":
+        event = {"choices": [choice({"content": ""}, **event)]}
+    assert in_stream(event).tokens_emitted == 1
 
 
 SHAPES: list[tuple[dict[str, Any] | list[Any], str | None]] = [
@@ -227,6 +239,17 @@ SHAPES: list[tuple[dict[str, Any] | list[Any], str | None]] = [
     ({"error": {"title": "what happened", "code": "oops"}}, "oops"),
     ({"error": {"message": "what happened", "code": "oops"}, "choices": []}, "oops"),
     ({"choices": [{"error": {"message": "what happened", "code": "oops"}}]}, "oops"),
+    ({"choices": [{"error": "what happened"}]}, None),
+    ({"error": ["what happened"]}, None),
+    ({"error": ["what happened"], "code": "oops"}, "oops"),
+    ({"error": [{"message": "what happened", "code": "oops"}]}, "oops"),
+    ({"error": {"error": "what happened", "code": "oops"}}, "oops"),
+    ({"error": True, "message": "what happened", "code": "oops"}, "oops"),
+    ({"error": 500, "message": "what happened"}, "500"),
+    ({"error": 500, "message": "what happened", "code": "oops"}, "oops"),
+    ({"error_code": "oops", "message": "what happened", "choices": [{"index": 0}]}, "oops"),
+    ({"x_groq": {"error": "what happened"}, "choices": [{"index": 0}]}, None),
+    ({"object": "error", "message": "what happened", "usage": {"prompt_tokens": 1}}, None),
 ]
 
 
@@ -252,6 +275,7 @@ def test_every_shape_of_an_error_is_read(
         ({"object": "error", "message": {"detail": ["é"]}}, '{"detail":["é"]}'),
         ({"error": {"message": "\ud83d"}}, "\ufffd"),
         ({"error": {"message": ["\ud83d"]}}, '["\ufffd"]'),
+        ({"errors": [{"message": "no"}], "success": False}, '[{"message":"no"}]'),
         ({"message": "", "detail": "what happened"}, "what happened"),
         ({"message": {}, "detail": "what happened"}, "what happened"),
         ("what \ud83d happened", "what \ufffd happened"),
@@ -365,23 +389,6 @@ def test_a_quota_in_capitals_and_prose_is_transient() -> None:
     assert (error.scope, error.message, error.retryable) == ("requests", "try again", True)
 
 
-@pytest.mark.parametrize(
-    ("status", "advice", "retryable"),
-    [
-        (500, "false", False),
-        (400, "true", True),
-        (500, "maybe", True),
-        (400, "False", False),
-        (400, "", False),
-    ],
-)
-def test_the_servers_advice_goes_before_its_status(
-    status: int, advice: str, retryable: bool
-) -> None:
-    """It knows better whether to try again."""
-    assert failure(status, error_of(), x_should_retry=advice).retryable is retryable
-
-
 # Inside a stream
 
 
@@ -462,6 +469,10 @@ def test_text_in_the_chunk_of_an_error_counts() -> None:
         {"choices": [choice({"content": "!"})], "message": "hello", "code": 5},
         {"choices": [{"delta": {"content": "!"}, "error": {}}]},
         {"choices": [{"delta": {"content": "!"}, "error": None}]},
+        {"choices": [{"delta": {"content": "!"}, "error": False}]},
+        {"error": [], "choices": []},
+        {"error": 0, "choices": []},
+        {"x_groq": {"error": ""}, "choices": []},
         {"usage": {"prompt_tokens": 1}, "message": "hello", "type": "usage"},
     ],
 )
