@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, assert_never
 
-import attrs
+import msgspec
 
 from tokenwire.errors import MalformedResponseError, NetworkError, ProviderError
 from tokenwire.tokens import (
@@ -58,7 +58,7 @@ def _error(error: ProviderError) -> dict[str, Any]:
 
 
 def _logprob(entry: TokenLogprob) -> dict[str, Any]:
-    return attrs.asdict(entry) | {"top": [list(pair) for pair in entry.top]}
+    return msgspec.structs.asdict(entry) | {"top": [list(pair) for pair in entry.top]}
 
 
 def _call(event: ToolCallDelta) -> dict[str, Any]:
@@ -67,9 +67,9 @@ def _call(event: ToolCallDelta) -> dict[str, Any]:
 
 
 def _end(event: End) -> dict[str, Any]:
-    usage = event.usage
-    counts = {n: v for n, v in attrs.asdict(usage).items() if v is not None} if usage else None
-    others = {str(i): attrs.astuple(finish) for i, finish in event.finishes.items() if i}
+    usage = msgspec.structs.asdict(event.usage) if event.usage else None
+    counts = usage and {name: count for name, count in usage.items() if count is not None}
+    others = {str(i): msgspec.structs.astuple(finish) for i, finish in event.finishes.items() if i}
     return {
         "finish": event.finish,
         "raw_finish": event.raw_finish,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import attrs
+import msgspec
 import pytest
 
 import tokenwire
@@ -57,10 +58,10 @@ def test_the_configuration_loads() -> None:
 
 
 @pytest.mark.parametrize("token", get_args(Token), ids=lambda token: token.__name__)
-def test_the_table_of_tokens_names_every_field(token: type[attrs.AttrsInstance]) -> None:
+def test_the_table_of_tokens_names_every_field(token: type[msgspec.Struct]) -> None:
     """Every token stands in the table with all its fields."""
     row = _table_row(rf"{token.__name__}\(")
-    for name in attrs.fields_dict(token):
+    for name in token.__struct_fields__:
         assert name in row
 
 

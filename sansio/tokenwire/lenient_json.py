@@ -60,9 +60,7 @@ def decode(data: bytes, max_depth: int) -> object:
     if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
         raise TooDeepError
     try:
-        return json.loads(
-            text, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_no_constant
-        )
+        return _DECODER.decode(text)
     except RecursionError:  # the caller's own stack was nearly used up
         raise TooDeepError from None
     except ValueError:
@@ -119,6 +117,12 @@ def _parse_float(digits: str) -> float | None:
 
 def _no_constant(_: str) -> None:
     return None
+
+
+#: Made once: `json.loads` would make one each time, which takes longer than decoding most events.
+_DECODER: Final = json.JSONDecoder(
+    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_no_constant
+)
 
 
 def repaired(text: str) -> str:

@@ -3,15 +3,20 @@
 `Token` is a closed union. Every member has ``text`` (empty where it has none) and ``choice`` (the
 index of the alternative answer it belongs to), so that the most common program needs no ``match``.
 Every complete stream ends with exactly one `End`.
+
+These are msgspec structs, unlike the other facts of this library, which are attrs classes: answers
+bring them by the thousand, and a frozen attrs object takes ten times as long to make. They are as
+immutable, and `msgspec.structs` has what `attrs.asdict` and `attrs.evolve` do. What a stream brings
+many of is not tracked by the garbage collector either: it holds nothing that could hold it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias, final
+from typing import Any, Final, Literal, TypeAlias, final
 
-import attrs
+import msgspec
 
 #: Why an answer ended, in words that all providers share. What is not known maps to ``other``,
 #: never to ``stop``; the provider's own word is kept beside it.
@@ -19,8 +24,7 @@ FinishReason: TypeAlias = Literal["stop", "length", "tool_calls", "content_filte
 
 
 @final
-@attrs.frozen
-class TokenLogprob:
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
     """Log probability of one model token, with the alternatives that were asked for.
 
     Attributes:
@@ -35,8 +39,7 @@ class TokenLogprob:
 
 
 @final
-@attrs.frozen
-class TextDelta:
+class TextDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the answer's text."""
 
     text: str
@@ -44,9 +47,21 @@ class TextDelta:
     logprobs: tuple[TokenLogprob, ...] | None = None
 
 
+class _Signed(msgspec.Struct, frozen=True, gc=False):
+    """What may have a signature, which no representation shows."""
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """Give names and values to those who print tokens in their own way."""
+        names = self.__struct_fields__
+        return [(name, getattr(self, name)) for name in names if name != "signature"]
+
+    def __repr__(self) -> str:
+        members = (f"{name}={value!r}" for name, value in self.__rich_repr__())
+        return f"{type(self).__name__}({', '.join(members)})"
+
+
 @final
-@attrs.frozen
-class ReasoningDelta:
+class ReasoningDelta(_Signed, frozen=True, gc=False):
     """A piece of the model's reasoning.
 
     Attributes:
@@ -56,12 +71,11 @@ class ReasoningDelta:
 
     text: str
     choice: int = 0
-    signature: str | None = attrs.field(default=None, repr=False)
+    signature: str | None = None
 
 
 @final
-@attrs.frozen
-class RefusalDelta:
+class RefusalDelta(msgspec.Struct, frozen=True, gc=False):
     """A piece of the text with which the model declines."""
 
     text: str
@@ -69,8 +83,7 @@ class RefusalDelta:
 
 
 @final
-@attrs.frozen
-class ToolCallDelta:
+class ToolCallDelta(_Signed, frozen=True, gc=False):
     """A piece of a tool call.
 
     Attributes:
@@ -87,7 +100,7 @@ class ToolCallDelta:
     name: str | None = None
     arguments: str = ""
     choice: int = 0
-    signature: str | None = attrs.field(default=None, repr=False)
+    signature: str | None = None
 
     @property
     def text(self) -> str:
@@ -96,8 +109,7 @@ class ToolCallDelta:
 
 
 @final
-@attrs.frozen
-class Usage:
+class Usage(msgspec.Struct, frozen=True):
     """Model tokens that the provider counted, None where it did not say.
 
     Attributes:
@@ -118,8 +130,24 @@ class Usage:
 
 
 @final
-@attrs.frozen
-class Finish:
+class Durations(msgspec.Struct, frozen=True):
+    """How long the provider says that it took, in seconds; None where it did not say.
+
+    Attributes:
+        load_s: Loading the model.
+        input_s: Reading the request.
+        output_s: Generating the answer.
+        total_s: All of it, and what else there was to do.
+    """
+
+    load_s: float | None = None
+    input_s: float | None = None
+    output_s: float | None = None
+    total_s: float | None = None
+
+
+@final
+class Finish(msgspec.Struct, frozen=True):
     """Why one choice ended: the shared word and the provider's own (None where it sent none)."""
 
     reason: FinishReason
@@ -130,8 +158,7 @@ _NO_FINISHES: Final[Mapping[int, Finish]] = MappingProxyType({})
 
 
 @final
-@attrs.frozen
-class End:
+class End(msgspec.Struct, frozen=True):
     """The answer is complete. Always the last token, and the only one of its kind.
 
     Attributes:
@@ -141,14 +168,20 @@ class End:
         usage: Token counts, None where the provider sent none.
         model: The model that answered, in the provider's words.
         response_id: The provider's id of the answer.
+        durations: How long it took there, None where the provider does not tell.
     """
 
     finish: FinishReason
     raw_finish: str | None = None
-    finishes: Mapping[int, Finish] = attrs.field(default=_NO_FINISHES, hash=False)
+    finishes: Mapping[int, Finish] = _NO_FINISHES
     usage: Usage | None = None
     model: str | None = None
     response_id: str | None = None
+    durations: Durations | None = None
+
+    def __hash__(self) -> int:
+        """Hash what two answers rarely share; `finishes` is a mapping, which has no hash."""
+        return hash((self.finish, self.raw_finish, self.usage, self.model, self.response_id))
 
     @property
     def text(self) -> str:

@@ -40,7 +40,7 @@ def test_what_is_no_json_is_told(text: str) -> None:
     """With an error of our own, which does not quote it."""
     with pytest.raises(lenient.NotJSONError, match=r"^no JSON$") as caught:
         lenient.decode(text.encode(), 10)
-    assert caught.value.utf8
+    assert caught.value.utf8 is True
 
 
 @pytest.mark.parametrize("data", [b"\xff", b'"\xed\xa0\xbd"', b'"\xc3'])
@@ -48,7 +48,7 @@ def test_what_is_no_utf8_is_told(data: bytes) -> None:
     """Damaged bytes are another fault than bad JSON."""
     with pytest.raises(lenient.NotJSONError, match=r"^no UTF-8$") as caught:
         lenient.decode(data, 10)
-    assert not caught.value.utf8
+    assert caught.value.utf8 is False
 
 
 def nested(depth: int) -> bytes:
@@ -99,11 +99,11 @@ def test_endless_nesting_is_told(text: str) -> None:
 def test_a_stack_that_is_nearly_used_up_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where Python's own limit comes first, it counts as ours."""
 
-    def loads(*_: object, **__: object) -> object:
+    def decode(*_: object) -> object:
         raise RecursionError
 
     # How deep JSON may nest before Python refuses differs between its versions.
-    monkeypatch.setattr(json, "loads", loads)
+    monkeypatch.setattr(json.JSONDecoder, "decode", decode)
     with pytest.raises(lenient.TooDeepError):
         lenient.decode(b"[]", 10)
 

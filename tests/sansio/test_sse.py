@@ -48,6 +48,37 @@ def test_blocks_are_events_in_order() -> None:
     assert data_of(b"data: a\n\ndata: b\n\ndata: c\n\n") == [b"a", b"b", b"c"]
 
 
+def test_named_blocks_are_events_in_order() -> None:
+    """One read may bring many of those too, also with an empty name."""
+    assert decode(b"event: x\ndata: a\n\nevent: \ndata: b\n\nevent: \xff\ndata: c\n\n") == [
+        ServerSentEvent(b"a", "x"),
+        ServerSentEvent(b"b", "message"),
+        ServerSentEvent(b"c", "\ufffd"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "data"),
+    [
+        (b"event: x\ndata: a\ndata: b\n\nevent: x\n\n", [b"a\nb"]),
+        (b"event: x\n\nevent: x\ndata: a\ndata: b\n\n", [b"a\nb"]),
+        (b"event: x\nid: 1\n\nevent: x\ndata: a\n\n", [b"a"]),
+        (b"event: x\ndata: a\n\ndata: b\n\nevent: x\ndata: c\n\n", [b"a", b"b", b"c"]),
+        (b"data: a\n\nevent: x\ndata: b\n\ndata: c\n\n", [b"a", b"b", b"c"]),
+        (b"event: x\ndata: a\n\n\n\nevent: x\ndata: b\n\n", [b"a", b"b"]),
+    ],
+)
+def test_blocks_of_several_kinds_are_told_apart(body: bytes, data: list[bytes]) -> None:
+    """A read whose blocks are nearly all alike is read as exactly as any other."""
+    assert data_of(body) == data
+
+
+def test_the_last_id_goes_with_named_blocks_that_have_none() -> None:
+    """It holds until another one comes."""
+    items = decode(b"id: 7\ndata: a\n\nevent: x\ndata: b\n\nevent: x\ndata: c\n\n")
+    assert [item.id for item in items if isinstance(item, ServerSentEvent)] == ["7", "7", "7"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_lines_end_in_three_ways(end: bytes) -> None:
     """LF, CR and CRLF are all line ends, and CRLF is one."""
@@ -405,12 +436,29 @@ def test_an_event_ends_the_silence() -> None:
     assert len(decode(body, Limits(silent_bytes=9))) == 10
 
 
-def test_plain_blocks_end_the_silence() -> None:
+@pytest.mark.parametrize("block", [b"data: a\n\n", b"event: x\ndata: a\n\n"])
+def test_plain_blocks_end_the_silence(block: bytes) -> None:
     """Also where they are split the short way."""
-    decoder = SSEDecoder(Limits(silent_bytes=9))
+    decoder = SSEDecoder(Limits(silent_bytes=8 + len(block)))
     for _ in range(5):
         assert decoder.receive_data(b": ping\n\n") == []
-        assert decoder.receive_data(b"data: a\n\n") == [ServerSentEvent(b"a")]
+        assert len(decoder.receive_data(block)) == 1
+
+
+@pytest.mark.parametrize("block", [b"data: a\n\n", b"data: a\n: 3\n\n", b"data: a\r\n\r\n"])
+def test_the_silence_behind_an_event_begins_at_nothing(block: bytes) -> None:
+    """All of the limit is left for what follows."""
+    assert len(decode(block + b": 345678\n", Limits(silent_bytes=9))) == 1
+    assert decode(block + b": 3456789\n", Limits(silent_bytes=9))[1:] == [
+        LimitExceeded("silent_bytes", 9)
+    ]
+
+
+def test_the_name_of_an_event_is_silent() -> None:
+    """As long as its data has not come, it could be anything; also where many come at once."""
+    body = b"event: x\ndata: a\n\n" * 3
+    assert len(decode(body, Limits(silent_bytes=9))) == 3
+    assert decode(body, Limits(silent_bytes=8)) == [LimitExceeded("silent_bytes", 8)]
 
 
 def test_a_blank_line_that_dispatches_is_not_silent() -> None:

@@ -1,5 +1,7 @@
 """The vocabulary of an answer."""
 
+import gc
+
 import pytest
 
 from tokenwire.tokens import (
@@ -38,6 +40,25 @@ def test_a_signature_is_not_shown() -> None:
     """Opaque data that proves reasoning belongs back to the provider, not into a log."""
     tokens = [ReasoningDelta("", signature="opaque"), ToolCallDelta(0, signature="opaque")]
     assert "opaque" not in repr(tokens)
+    assert not any("opaque" in pair for token in tokens for pair in token.__rich_repr__())
+
+
+def test_a_token_that_may_be_signed_shows_everything_else() -> None:
+    """What is hidden is the signature alone."""
+    assert repr(ReasoningDelta("b", 2)) == "ReasoningDelta(text='b', choice=2)"
+
+
+@pytest.mark.parametrize("token", TOKENS)
+def test_tokens_do_not_change(token: Token) -> None:
+    """A token is a fact: whoever gets it later sees what came."""
+    with pytest.raises(AttributeError, match="immutable"):
+        setattr(token, token.__struct_fields__[0], "other")
+
+
+@pytest.mark.parametrize("token", TOKENS[:-1])
+def test_the_garbage_collector_has_nothing_to_do_with_deltas(token: Token) -> None:
+    """A list of a million of them makes no collection slower."""
+    assert not gc.is_tracked(token)
 
 
 @pytest.mark.parametrize("token", TOKENS)

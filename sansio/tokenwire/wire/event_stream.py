@@ -27,6 +27,10 @@ from tokenwire.wire.silence import Silence
 #: How an event stream begins that has no data: a comment, or another field than that.
 _OTHER_FIELD: Final = re.compile(rb"(event|id|retry)?:")
 
+#: What an event takes on the wire besides its data, at least: ``data:`` and two line ends. It is
+#: silence too, or events without any data could go on for ever.
+_MIN_FRAME: Final = 7
+
 
 class EventReader(Protocol):
     """What the events of one wire format mean. See `Answer` for what its methods promise."""
@@ -120,19 +124,21 @@ class EventStreamAnswer:
         if not self._saw_event:
             self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
             self._saw_event = bool(events)
+        receive_event, max_values = self._reader.receive_event, self._limits.json_values
+        before = len(tokens)
         for event in events:
             if type(event) is LimitExceeded:
                 raise limit_error(event.limit, event.bound)
-            if len(event.data) > self._limits.json_values:
+            if len(event.data) > max_values:
                 refuse_many_values(event.data, self._limits)
-            before = len(tokens)
-            self._reader.receive_event(event, tokens)
+            receive_event(event, tokens)
             if len(tokens) == before:
-                self._silence.last(len(event.data))
+                self._silence.last(_MIN_FRAME + len(event.data))
             elif type(tokens[-1]) is End:
                 return
             else:
                 self._silence.bytes = 0
+                before = len(tokens)
 
     def _receive_last_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
         """Take an event that no blank line ended: it counts if it is whole."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fuzz.invariants import retained_bytes
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MalformedResponseError
 from tokenwire.sse import ServerSentEvent
@@ -25,7 +26,7 @@ class Reader:
                 self.finish(tokens)
             case b"finish":
                 self.complete = True
-            case b"nothing":
+            case b"nothing" | b"":
                 pass
             case data:
                 tokens.append(TextDelta(f"{event.event}:{data.decode()}"))
@@ -246,15 +247,22 @@ def test_a_limit_behind_the_end_does_not_matter() -> None:
 
 
 def test_events_without_tokens_may_go_on_up_to_a_limit() -> None:
-    """Their data counts, seven bytes each."""
-    limits = Limits(silent_bytes=20)
+    """Their data counts, and seven bytes for what there is around it."""
+    limits = Limits(silent_bytes=40)
     quiet = b"data: nothing\n\n"
     assert tokens_of(quiet * 2 + b"data: a\n\n" + quiet * 2 + b"data: end\n\n", limits)[1:] == [
         End("stop")
     ]
     error = error_of(quiet * 3 + b"data: end\n\n", limits)
-    assert "limits.silent_bytes (20)" in error.message
-    assert tokens_of(quiet * 3 + b"data: end\n\n", Limits(silent_bytes=21)) == [End("stop")]
+    assert "limits.silent_bytes (40)" in error.message
+    assert tokens_of(quiet * 3 + b"data: end\n\n", Limits(silent_bytes=42)) == [End("stop")]
+
+
+def test_events_without_data_may_not_go_on_for_ever() -> None:
+    """They are silence as well, although there is nothing in them."""
+    limits = Limits(silent_bytes=20)
+    assert tokens_of(b"data:\n\n" * 2 + b"data: end\n\n", limits) == [End("stop")]
+    assert error_of(b"data:\n\n" * 3 + b"data: end\n\n", limits).reason == "limit"
 
 
 def test_many_values_in_an_event_or_a_document_are_refused() -> None:
@@ -268,7 +276,7 @@ def test_many_values_in_an_event_or_a_document_are_refused() -> None:
 
 def test_the_silence_behind_a_token_may_be_as_long_as_its_limit() -> None:
     """A token ends the silence before it, and is no part of the next."""
-    limits = Limits(silent_bytes=14)
+    limits = Limits(silent_bytes=28)
     body = b"data: a\n\n" + b"data: nothing\n\n" * 2 + b"data: end\n\n"
     assert tokens_of(body, limits)[-1] == End("stop")
 
@@ -278,3 +286,13 @@ def test_a_body_that_is_no_answer_is_told_in_one_sentence() -> None:
     assert error_of(b"Bad gateway\n").message == (
         "the response is neither an event stream nor JSON: is base_url the API's?"
     )
+
+
+def test_comments_in_front_of_the_first_event_are_not_kept() -> None:
+    """A server may say for hours that it is still there."""
+    answer = EventStreamAnswer(Reader(), Limits())
+    answer.receive_data(b": ping\n", [])
+    before = retained_bytes(answer)
+    for _ in range(1_000):
+        answer.receive_data(b":" + b" ping" * 200 + b"\n", [])
+    assert retained_bytes(answer) < before + 2_000

@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterable
 from typing import Final, TypeAlias, assert_never, final
 
-import attrs
 import msgspec
 
 from tokenwire.errors import ProviderError
 from tokenwire.tokens import (
+    Durations,
     End,
     ReasoningDelta,
     RefusalDelta,
@@ -86,7 +86,9 @@ def _signature(signature: str | None) -> _Object:
 
 
 def _logprobs(logprobs: tuple[TokenLogprob, ...] | None) -> _Object:
-    return {} if logprobs is None else {"logprobs": [attrs.asdict(item) for item in logprobs]}
+    if logprobs is None:
+        return {}
+    return {"logprobs": [msgspec.structs.asdict(entry) for entry in logprobs]}
 
 
 def _tool_call(token: ToolCallDelta) -> _Object:
@@ -109,15 +111,24 @@ def _end(end: End) -> _Object:
         "usage": None if end.usage is None else _usage(end.usage),
         "model": end.model,
         "id": end.response_id,
+        **_durations(end.durations),
         **_finishes(end),
     }
 
 
 def _usage(usage: Usage) -> _Object:
-    counts = attrs.asdict(usage)
+    counts = msgspec.structs.asdict(usage)
     return {
         name: count for name, count in counts.items() if count is not None or name in _MAIN_COUNTS
     }
+
+
+def _durations(durations: Durations | None) -> _Object:
+    """Say how long it took, where the provider told."""
+    if durations is None:
+        return {}
+    told = msgspec.structs.asdict(durations).items()
+    return {"durations": {name: seconds for name, seconds in told if seconds is not None}}
 
 
 def _finishes(end: End) -> _Object:

@@ -15,6 +15,7 @@ import msgspec
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.tokens import (
+    Durations,
     End,
     Finish,
     FinishReason,
@@ -142,6 +143,7 @@ class ChatLineReader:
             finishes=MappingProxyType({0: finish}),
             usage=_usage(self._last),
             model=self._last.model,
+            durations=_durations(self._last),
         )
 
     def _finish(self) -> Finish:
@@ -184,3 +186,17 @@ def _usage(line: Line) -> Usage | None:
     if line.prompt_eval_count is None and line.eval_count is None:
         return None
     return Usage(input_tokens=line.prompt_eval_count, output_tokens=line.eval_count)
+
+
+def _durations(line: Line) -> Durations | None:
+    durations = Durations(
+        load_s=_seconds(line.load_duration),
+        input_s=_seconds(line.prompt_eval_duration),
+        output_s=_seconds(line.eval_duration),
+        total_s=_seconds(line.total_duration),
+    )
+    return durations if durations != Durations() else None
+
+
+def _seconds(nanoseconds: int | None) -> float | None:
+    return nanoseconds / 1e9 if nanoseconds is not None else None

@@ -9,6 +9,7 @@ Reference: https://docs.ollama.com/api/chat.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -55,7 +56,7 @@ class Logprob(TopLogprob, gc=False):
 
 
 class Line(msgspec.Struct, gc=False):
-    """One line; the last one is `done` and counts the tokens.
+    """One line; the last one is `done`, counts the tokens and says how many nanoseconds they took.
 
     `response` is the text where ``/generate`` answers in place of ``/chat``.
     """
@@ -69,11 +70,15 @@ class Line(msgspec.Struct, gc=False):
     done_reason: str | None = None
     prompt_eval_count: Count | None = None
     eval_count: Count | None = None
+    load_duration: Count | None = None
+    prompt_eval_duration: Count | None = None
+    eval_duration: Count | None = None
+    total_duration: Count | None = None
     error: None = None  # anything else takes the tolerant way
 
 
 #: Decodes one line or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
-decode_line = msgspec.json.Decoder(Line).decode
+decode_line: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 
 
 def tolerant_line(value: dict[str, Any]) -> Line:
@@ -88,6 +93,10 @@ def tolerant_line(value: dict[str, Any]) -> Line:
         done_reason=lenient.as_text(value.get("done_reason")),
         prompt_eval_count=lenient.as_count(value.get("prompt_eval_count")),
         eval_count=lenient.as_count(value.get("eval_count")),
+        load_duration=lenient.as_count(value.get("load_duration")),
+        prompt_eval_duration=lenient.as_count(value.get("prompt_eval_duration")),
+        eval_duration=lenient.as_count(value.get("eval_duration")),
+        total_duration=lenient.as_count(value.get("total_duration")),
     )
 
 
@@ -120,7 +129,7 @@ def _logprobs(value: object) -> list[Logprob] | None:
     """Read log probabilities, all or none: they are of use only side by side with the text."""
     try:
         return msgspec.convert(value, list[Logprob] | None)
-    except msgspec.ValidationError:
+    except ValueError:  # also where half a character stands in place of a list
         return None
 
 

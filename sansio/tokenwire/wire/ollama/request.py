@@ -19,10 +19,14 @@ from tokenwire.wire.encoding import (
     arguments_object,
     base64_text,
     cannot_carry,
+    encoded_tools,
+    foreign_signature,
     plain_text,
+    refuse_detail,
     refuse_set,
     require_messages,
     to_json,
+    tool_choice,
     without_unset,
 )
 
@@ -55,7 +59,7 @@ def encode_body(messages: Sequence[Message], config: ProviderConfig) -> bytes:
 
 def _refuse_settings(config: ProviderConfig) -> None:
     refuse_set({"n": config.n}, "this API gives one answer")
-    choice = config.tool_choice
+    choice = tool_choice(config)
     refuse_set(
         {"tool_choice": choice if choice != "auto" else None},
         'this API knows none but "auto"',
@@ -71,7 +75,7 @@ def _settings(config: ProviderConfig) -> dict[str, Any]:
     """Encode every setting that is set."""
     schema = config.response_schema
     return {
-        "tools": [_tool(tool) for tool in config.tools] if config.tools is not None else None,
+        "tools": encoded_tools(config, _tool),
         "format": dict(schema.schema) if schema is not None else None,
         "options": _options(config) or None,
         "think": _think(config),
@@ -155,6 +159,7 @@ class _Encoder:
         return without_unset(members)
 
     def _image(self, image: Image) -> str:
+        refuse_detail(self._position, image)
         if image.data is None:
             raise LocalProtocolError(
                 f"messages[{self._position}]: this API takes no URL of a picture: give Image its"
@@ -186,22 +191,15 @@ class _Encoder:
         return without_unset(members)
 
     def _tool_call(self, call: ToolCall) -> dict[str, Any]:
-        self._refuse_signature(call.signature, f"tool call {call.id!r}", "leave it out")
+        if call.signature is not None:
+            raise foreign_signature(self._position, f"tool call {call.id!r}")
         self._names[call.id] = call.name
         return {"function": {"name": call.name, "arguments": arguments_object(call)}}
 
     def _thinking(self, reasoning: Reasoning) -> str:
-        self._refuse_signature(
-            reasoning.signature, "its reasoning", "send message.without_reasoning()"
-        )
+        if reasoning.signature is not None:
+            raise foreign_signature(self._position, "its reasoning")
         return reasoning.text
-
-    def _refuse_signature(self, signature: str | None, of: str, remedy: str) -> None:
-        if signature is not None:
-            raise LocalProtocolError(
-                f"messages[{self._position}]: the signature of {of} comes from another API:"
-                f" {remedy}"
-            )
 
     def _tool_result(self, part: Part) -> dict[str, Any]:
         if not isinstance(part, ToolResult):

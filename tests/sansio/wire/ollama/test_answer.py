@@ -21,6 +21,7 @@ from tests.sansio.wire.ollama.streams import (
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MalformedResponseError, NetworkError, OtherError, ProviderError
 from tokenwire.tokens import (
+    Durations,
     End,
     Finish,
     ReasoningDelta,
@@ -95,6 +96,21 @@ def test_the_end_names_the_model_and_counts() -> None:
     assert (end.model, end.usage) == ("m", Usage(input_tokens=5, output_tokens=7))
     assert last({"done": True, "eval_count": 7}).usage == Usage(output_tokens=7)
     assert last(STOP).usage is None
+
+
+def test_the_end_says_how_long_it_took() -> None:
+    """The API counts nanoseconds, and does not always say everything."""
+    line = {
+        "done": True,
+        "total_duration": 2_500_000_000,
+        "load_duration": 0,
+        "prompt_eval_duration": 1_500_000,
+        "eval_duration": 1_000_000_000,
+    }
+    assert last(line).durations == Durations(load_s=0, input_s=0.0015, output_s=1, total_s=2.5)
+    odd = {"done": True, "total_duration": -1, "load_duration": "long", "eval_duration": 5e8}
+    assert last(odd).durations == Durations(output_s=0.5)
+    assert last(STOP).durations is None
 
 
 # Tool calls

@@ -113,9 +113,9 @@ def test_extra_members_join_those_of_the_settings() -> None:
     ("setting", "name"),
     [
         ({"n": 1}, "n:"),
-        ({"tool_choice": "none"}, "tool_choice:"),
-        ({"tool_choice": "required"}, "tool_choice:"),
-        ({"tool_choice": ForcedTool("look")}, "tool_choice:"),
+        ({"tool_choice": "none", "tools": [Tool(name="look")]}, "tool_choice:"),
+        ({"tool_choice": "required", "tools": [Tool(name="look")]}, "tool_choice:"),
+        ({"tool_choice": ForcedTool("look"), "tools": [Tool(name="look")]}, "tool_choice:"),
         ({"reasoning": ReasoningOptions(max_tokens=5)}, "reasoning.max_tokens:"),
         ({"tools": [Tool(name="look", strict=True)]}, "tool 'look':"),
     ],
