@@ -178,12 +178,18 @@ class Message:
         return "".join(part.text for part in self.parts if isinstance(part, Text))
 
     def without_reasoning(self) -> Message:
-        """Return the message without its `Reasoning` parts, for APIs that do not take them back.
+        """Return the message as every API takes it back, also one that it did not come from.
+
+        It is without its `Reasoning` parts, and its tool calls are without their signatures.
 
         Raises:
             ValueError: If nothing else is in it.
         """
-        kept = tuple(part for part in self.parts if not isinstance(part, Reasoning))
+        kept = tuple(
+            attrs.evolve(part, signature=None) if isinstance(part, ToolCall) else part
+            for part in self.parts
+            if not isinstance(part, Reasoning)
+        )
         if not kept:
             raise ValueError("the message holds nothing but reasoning")
         return Message(self.role, kept)

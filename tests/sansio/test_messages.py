@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+import attrs
 import pytest
 
 from tests.sansio.leaks import everything_in
@@ -198,8 +199,9 @@ def test_the_repr_of_a_message_shows_no_content() -> None:
 
 
 def test_reasoning_can_be_left_out() -> None:
-    """APIs that take no reasoning back get the rest of the message."""
-    message = Message.assistant(Reasoning("hm"), "Yes", CALL, Reasoning("so"))
+    """APIs that take no reasoning back get the rest of the message, signed by nobody."""
+    signed = attrs.evolve(CALL, signature="proof")
+    message = Message.assistant(Reasoning("hm"), "Yes", signed, Reasoning("so"))
     assert message.without_reasoning() == Message.assistant("Yes", CALL)
 
 

@@ -14,8 +14,13 @@ def test_the_documentation_tells_what_wire_formats_carry() -> None:
     assert wire_table.PATH.read_text(encoding="utf-8") == wire_table.page()
 
 
+def test_nothing_is_dropped_silently() -> None:
+    """What a wire format has no place for is refused, whatever it is."""
+    assert "not sent" not in wire_table.page()
+
+
 def test_the_readme_may_rely_on_a_few_cells() -> None:
-    """The trial tells support, refusal, a quirk and a hint apart."""
+    """The trial tells support, refusal, a quirk and a mere text apart."""
     by_title = {each.title: each for each in (*wire_table.MESSAGES, *wire_table.SETTINGS)}
     assert wire_table.support("openai-chat", by_title["`seed`"]) == "yes"
     assert wire_table.support("anthropic", by_title["`seed`"]) == "error"

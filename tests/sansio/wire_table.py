@@ -35,8 +35,8 @@ _INTRODUCTION: Final = """\
 
 "yes" is sent as the API has it. "error" raises `LocalProtocolError` before anything is sent, and
 the message says what to do instead. A word in `code` is the quirk that it takes, of
-`Endpoint.quirks`. "not sent" is a hint that the API has no place for, and "as text" a fact that
-only the text then tells. "no" is what the API never sends.
+`Endpoint.quirks`. "as text" is a fact that only the text then tells. "no" is what the API never
+sends.
 
 What an API carries is not what every model and server behind it takes: that they say themselves,
 with an `OtherError` of the kind `rejected`.
@@ -345,7 +345,7 @@ _ANTHROPIC_EVENTS: Final[Sequence[Mapping[str, Any]]] = (
     {"type": "content_block_stop", "index": 2},
     {
         "type": "message_delta",
-        "delta": {"stop_reason": "tool_use"},
+        "delta": {"stop_reason": "tool_use", "stop_details": {"explanation": "No"}},
         "usage": {"output_tokens": 4, "output_tokens_details": {"thinking_tokens": 1}},
     },
     {"type": "message_stop"},
@@ -358,7 +358,7 @@ _OLLAMA_ANSWER: Final = """\
 {"model":"m","message":{"role":"assistant","content":"","tool_calls":\
 [{"function":{"name":"f","arguments":{"a":1}}}]},"done":false}
 {"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop",\
-"prompt_eval_count":5,"eval_count":4}
+"prompt_eval_count":5,"eval_count":4,"eval_duration":1000000}
 """
 
 _GEMINI_ANSWER: Final = """\
@@ -435,7 +435,8 @@ ANSWER_FEATURES: Final[Mapping[str, _Found]] = {
     "log probabilities": lambda _, whole: bool(whole.first.logprobs),
     "id of the response": lambda _, whole: whole.end is not None and whole.end.response_id == "r1",
     "model": lambda _, whole: whole.end is not None and whole.end.model == "m",
-    **{f"`Usage.{name}`": _counts(name) for name in attrs.fields_dict(Usage)},
+    "durations": lambda _, whole: whole.end is not None and whole.end.durations is not None,
+    **{f"`Usage.{name}`": _counts(name) for name in Usage.__struct_fields__},
 }
 
 

@@ -130,6 +130,13 @@ def test_tool_calls_have_the_fields_that_are_promised() -> None:
     assert second == {**common, "id": None, "name": None, "arguments": "}"}
 
 
+def test_the_servers_own_durations_are_told() -> None:
+    """As far as it says any."""
+    line = b'{"model":"m","done":true,"done_reason":"stop","eval_duration":1500000000}\n'
+    [end] = json_lines(invoke("decode", "--wire", "ollama", "-", stdin=line).stdout_bytes)
+    assert end["durations"] == {"output_s": 1.5}
+
+
 def test_log_probabilities_and_several_choices_are_kept() -> None:
     """What an answer has beyond the usual appears under keys of its own."""
     logprob = {"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "b", "logprob": -1.5}]}

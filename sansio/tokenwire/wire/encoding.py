@@ -7,13 +7,15 @@ it, and how `ProviderConfig.extra` gets in, is the same for all.
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
 
+from tokenwire import _validation as check
 from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Image, Message, Part, Text, ToolCall
+from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool, ToolChoice
 
 
 def require_messages(messages: Sequence[Message]) -> None:
@@ -31,6 +33,14 @@ def cannot_carry(position: int, message: Message, part: Part) -> LocalProtocolEr
     return LocalProtocolError(
         f"messages[{position}]: this API's {message.role} messages cannot carry"
         f" {type(part).__name__}"
+    )
+
+
+def foreign_signature(position: int, of: str) -> LocalProtocolError:
+    """Return the error for a signature that another API made."""
+    return LocalProtocolError(
+        f"messages[{position}]: the signature of {of} comes from another API: send"
+        " message.without_reasoning()"
     )
 
 
@@ -64,6 +74,46 @@ def refuse_set(settings: Mapping[str, object], reason: str) -> None:
     for name, value in settings.items():
         if value is not None:
             raise LocalProtocolError(f"{name}: {reason}; leave it unset")
+
+
+def encoded_tools(
+    config: ProviderConfig, encode: Callable[[Tool], dict[str, Any]]
+) -> list[dict[str, Any]] | None:
+    """Encode the tools; none at all are the same as unset, because APIs refuse an empty list."""
+    return [encode(tool) for tool in config.tools or ()] or None
+
+
+def tool_choice(config: ProviderConfig) -> ToolChoice | None:
+    """Return what to say about the choice of tools, None if there is nothing to say.
+
+    Without tools, ``"auto"`` and ``"none"`` go without saying; APIs refuse them there.
+
+    Raises:
+        LocalProtocolError: If a tool is demanded that there is not.
+    """
+    choice = config.tool_choice
+    if choice is None or "tools" in config.extra:  # of those, only the server knows
+        return choice
+    names = [tool.name for tool in config.tools or ()]
+    if not names and choice in ("auto", "none"):
+        return None
+    if not names:
+        raise LocalProtocolError("tool_choice: there is no tool to choose: set tools as well")
+    if isinstance(choice, ForcedTool) and choice.name not in names:
+        hint = check.nearest(choice.name, names)
+        raise LocalProtocolError(f"tool_choice: there is no tool {choice.name!r:.100}{hint}")
+    return choice
+
+
+def refuse_detail(position: int, image: Image) -> None:
+    """Refuse the hint how closely to look at a picture, for APIs that have no place for it.
+
+    Raises:
+        LocalProtocolError: If it is set.
+    """
+    refuse_set(
+        {f"messages[{position}]: Image.detail": image.detail}, "this API has no such parameter"
+    )
 
 
 def add_extra(body: dict[str, Any], extra: Mapping[str, Any], where: str = "extra") -> None:

@@ -92,7 +92,8 @@ class MessageReader:
         self._calls_begun = 0
         self._open_calls: dict[int, _ToolCall] = {}  # by the index of their block
         # Strict decoding lets no half characters through: only behind an event that was read
-        # tolerantly does text need mending.
+        # tolerantly does text need mending. Texts of a kind follow each other, whatever block they
+        # name, of which there may be any number; arguments grow side by side, in few calls.
         self._torn: TornText[tuple[_TextKind, int]] | None = None
 
     @property
@@ -208,9 +209,9 @@ class MessageReader:
         self._passed_over = None if block.type in _KNOWN_BLOCKS else index
         match block.type:
             case "text":
-                self._receive_text(index, block.text, tokens)
+                self._receive_text(block.text, tokens)
             case "thinking":
-                self._receive_thinking(index, block.thinking, tokens)
+                self._receive_thinking(block.thinking, tokens)
                 self._receive_signature(block.signature, tokens)
             case "redacted_thinking":
                 self._receive_signature(redacted_signature(block.data or ""), tokens)
@@ -224,11 +225,11 @@ class MessageReader:
             return
         match delta.type:
             case "text_delta":
-                self._receive_text(index, delta.text, tokens)
+                self._receive_text(delta.text, tokens)
             case "input_json_delta":
                 self._receive_arguments(index, delta.partial_json, tokens)
             case "thinking_delta":
-                self._receive_thinking(index, delta.thinking, tokens)
+                self._receive_thinking(delta.thinking, tokens)
             case "signature_delta":
                 self._receive_signature(delta.signature, tokens)
             case _:
@@ -238,15 +239,15 @@ class MessageReader:
         self._flush(tokens)
         self._end_call(index, tokens)
 
-    def _receive_text(self, index: int, text: str | None, tokens: list[Token]) -> None:
+    def _receive_text(self, text: str | None, tokens: list[Token]) -> None:
         if text and self._torn is not None:
-            text = self._torn.mend(("text", index), text)
+            text = self._torn.mend(("text", 0), text)
         if text:
             tokens.append(TextDelta(text))
 
-    def _receive_thinking(self, index: int, text: str | None, tokens: list[Token]) -> None:
+    def _receive_thinking(self, text: str | None, tokens: list[Token]) -> None:
         if text and self._torn is not None:
-            text = self._torn.mend(("thinking", index), text)
+            text = self._torn.mend(("thinking", 0), text)
         if text:
             tokens.append(ReasoningDelta(text))
 

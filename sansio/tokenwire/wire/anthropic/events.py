@@ -9,6 +9,7 @@ Reference: https://platform.claude.com/docs/en/build-with-claude/streaming.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -86,7 +87,7 @@ class Event(msgspec.Struct, gc=False):
 
 
 #: Decodes one event or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
-decode_event = msgspec.json.Decoder(Event).decode
+decode_event: Callable[[str | bytes], Event] = msgspec.json.Decoder(Event).decode
 
 
 def tolerant_event(value: dict[str, Any]) -> Event:

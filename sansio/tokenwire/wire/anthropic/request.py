@@ -27,10 +27,14 @@ from tokenwire.wire.encoding import (
     arguments_object,
     base64_text,
     cannot_carry,
+    encoded_tools,
+    foreign_signature,
     plain_text,
+    refuse_detail,
     refuse_set,
     require_messages,
     to_json,
+    tool_choice,
     without_unset,
 )
 
@@ -88,12 +92,11 @@ def _refuse_settings(config: ProviderConfig, quirks: Quirks) -> None:
 
 def _settings(config: ProviderConfig) -> dict[str, Any]:
     """Encode every setting that is set."""
-    tools = config.tools
     return {
         "temperature": config.temperature,
         "top_p": config.top_p,
         "stop_sequences": config.stop,
-        "tools": [_tool(tool) for tool in tools] if tools is not None else None,
+        "tools": encoded_tools(config, _tool),
         "tool_choice": _tool_choice(config),
         "thinking": _thinking(config.reasoning or ReasoningOptions()),
         "output_config": _output_config(config),
@@ -111,7 +114,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def _tool_choice(config: ProviderConfig) -> dict[str, Any] | None:
-    match config.tool_choice:
+    match tool_choice(config):
         case ForcedTool(name):
             return {"type": "tool", "name": name}
         case "required":
@@ -201,6 +204,7 @@ def _user_block(index: int, message: Message, part: Part) -> dict[str, Any]:
         case Text():
             return {"type": "text", "text": part.text}
         case Image():
+            refuse_detail(index, part)
             return {"type": "image", "source": _image_source(part)}
         case ToolCall() | ToolResult() | Reasoning():
             raise cannot_carry(index, message, part)
@@ -223,7 +227,7 @@ def _assistant_block(index: int, message: Message, part: Part) -> dict[str, Any]
         case Text():
             return {"type": "text", "text": part.text}
         case ToolCall():
-            return _tool_use(part)
+            return _tool_use(index, part)
         case Reasoning():
             return _reasoning(index, part)
         case Image() | ToolResult():
@@ -232,11 +236,9 @@ def _assistant_block(index: int, message: Message, part: Part) -> dict[str, Any]
             assert_never(part)
 
 
-def _tool_use(call: ToolCall) -> dict[str, Any]:
+def _tool_use(index: int, call: ToolCall) -> dict[str, Any]:
     if call.signature is not None:
-        raise LocalProtocolError(
-            f"the signature of tool call {call.id!r} comes from another API: leave it out"
-        )
+        raise foreign_signature(index, f"tool call {call.id!r}")
     return {
         "type": "tool_use",
         "id": _tool_id(call.id),

@@ -19,11 +19,15 @@ from tokenwire.wire.encoding import (
     arguments_object,
     base64_text,
     cannot_carry,
+    encoded_tools,
+    foreign_signature,
     json_or_none,
     plain_text,
+    refuse_detail,
     refuse_set,
     require_messages,
     to_json,
+    tool_choice,
     without_unset,
 )
 from tokenwire.wire.gemini.call_ids import is_made_up
@@ -118,9 +122,8 @@ def _response_schema(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
 
 
 def _tools(config: ProviderConfig, quirks: Quirks) -> list[dict[str, Any]] | None:
-    if not config.tools:
-        return None  # the API refuses an empty list
-    return [{"functionDeclarations": [_declaration(tool, quirks) for tool in config.tools]}]
+    declarations = encoded_tools(config, lambda tool: _declaration(tool, quirks))
+    return [{"functionDeclarations": declarations}] if declarations is not None else None
 
 
 def _declaration(tool: Tool, quirks: Quirks) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def _declaration(tool: Tool, quirks: Quirks) -> dict[str, Any]:
 
 def _tool_config(config: ProviderConfig) -> dict[str, Any] | None:
     calling: dict[str, Any]
-    match config.tool_choice:
+    match tool_choice(config):
         case None:
             return None
         case ForcedTool(name):
@@ -207,7 +210,7 @@ class _Encoder:
         }
         part: dict[str, Any] = {"functionCall": without_unset(function)}
         if call.signature is not None:
-            signature = _unpack(position, call.signature)
+            signature = _unpack(position, call.signature, f"tool call {call.id!r}")
             part["thoughtSignature"] = signature.thought_signature
         return part
 
@@ -271,9 +274,7 @@ def _user_part(position: int, message: Message, part: Part) -> dict[str, Any]:
 
 
 def _image(position: int, image: Image) -> dict[str, Any]:
-    refuse_set(
-        {f"messages[{position}]: Image.detail": image.detail}, "this API has no such parameter"
-    )
+    refuse_detail(position, image)
     if image.data is None:
         file = {"fileUri": image.url, "mimeType": image.media_type}
         return {"fileData": without_unset(file)}
@@ -282,7 +283,9 @@ def _image(position: int, image: Image) -> dict[str, Any]:
 
 def _add_reasoning(position: int, part: Reasoning, parts: list[dict[str, Any]]) -> None:
     """Add reasoning, and the signature that belongs to it or to the text before it."""
-    signature = _unpack(position, part.signature) if part.signature is not None else None
+    signature = None
+    if part.signature is not None:
+        signature = _unpack(position, part.signature, "its reasoning")
     if signature is not None and signature.of_thought:
         parts += signature.parts(part.text)
         return
@@ -293,11 +296,8 @@ def _add_reasoning(position: int, part: Reasoning, parts: list[dict[str, Any]]) 
         parts += signature.parts(parts.pop()["text"] if is_text_before else "")
 
 
-def _unpack(position: int, text: str) -> Signature:
+def _unpack(position: int, text: str, of: str) -> Signature:
     signature = Signature.unpack(text)
     if signature is None:
-        raise LocalProtocolError(
-            f"messages[{position}]: a signature in it comes from another API: send"
-            " message.without_reasoning(), and tool calls without their signatures"
-        )
+        raise foreign_signature(position, of)
     return signature

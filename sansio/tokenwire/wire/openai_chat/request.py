@@ -10,17 +10,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, assert_never
 
+from tokenwire import lenient_json as lenient
 from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
 from tokenwire.wire.encoding import (
     add_extra,
     cannot_carry,
+    encoded_tools,
+    foreign_signature,
     image_url,
     json_or_none,
     plain_text,
     require_messages,
     to_json,
+    tool_choice,
     without_unset,
 )
 from tokenwire.wire.openai_chat.quirks import Quirks
@@ -57,8 +61,7 @@ def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
         "top_p": config.top_p,
         "stop": config.stop,
         "seed": config.seed,
-        # The API refuses an empty list.
-        "tools": [_tool(tool) for tool in config.tools] if config.tools else None,
+        "tools": encoded_tools(config, _tool),
         "tool_choice": _tool_choice(config),
         "response_format": _response_format(config),
         "reasoning_effort": _reasoning_effort(config),
@@ -80,7 +83,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def _tool_choice(config: ProviderConfig) -> object:
-    match config.tool_choice:
+    match tool_choice(config):
         case ForcedTool(name):
             return {"type": "function", "function": {"name": name}}
         case choice:
@@ -160,7 +163,7 @@ class _Encoder:
                 case Text():
                     text += part.text
                 case ToolCall():
-                    calls.append(_tool_call(part))
+                    calls.append(self._tool_call(part))
                 case Reasoning():
                     reasoning.append(part)
                 case Image() | ToolResult():
@@ -173,6 +176,23 @@ class _Encoder:
         elif not text:
             message["content"] = ""
         return message | self._reasoning(reasoning)
+
+    def _tool_call(self, call: ToolCall) -> dict[str, Any]:
+        encoded: dict[str, Any] = {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments or "{}"},
+        }
+        if call.signature is not None:
+            encoded["extra_content"] = self._extra_content(call.id, call.signature)
+        return encoded
+
+    def _extra_content(self, call_id: str, signature: str) -> dict[str, Any]:
+        """Return what came with a call: an object for each vendor."""
+        content = lenient.as_object(json_or_none(signature))
+        if not content or not all(isinstance(value, dict | list) for value in content.values()):
+            raise foreign_signature(self._position, f"tool call {call_id!r}")
+        return content
 
     def _reasoning(self, parts: list[Reasoning]) -> dict[str, Any]:
         members: dict[str, Any] = {}
@@ -195,10 +215,7 @@ class _Encoder:
             return []
         details = json_or_none(part.signature)
         if not isinstance(details, list):
-            raise LocalProtocolError(
-                f"messages[{self._position}]: the signature of its reasoning comes from another"
-                " API: send message.without_reasoning()"
-            )
+            raise foreign_signature(self._position, "its reasoning")
         return details  # pyright: ignore[reportUnknownVariableType]  # JSON
 
     def _tool_result(self, part: Part) -> dict[str, Any]:
@@ -206,19 +223,3 @@ class _Encoder:
             raise cannot_carry(self._position, self._message, part)
         # The API has no flag for a failed tool: the text has to say it, and does.
         return {"role": "tool", "tool_call_id": part.call_id, "content": part.text}
-
-
-def _tool_call(call: ToolCall) -> dict[str, Any]:
-    encoded: dict[str, Any] = {
-        "id": call.id,
-        "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments or "{}"},
-    }
-    if call.signature is not None:
-        extra_content = json_or_none(call.signature)
-        if not isinstance(extra_content, dict):
-            raise LocalProtocolError(
-                f"the signature of tool call {call.id!r} comes from another API: leave it out"
-            )
-        encoded["extra_content"] = extra_content
-    return encoded

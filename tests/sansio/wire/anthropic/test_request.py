@@ -130,7 +130,7 @@ def test_a_tool_without_parameters_has_an_empty_schema() -> None:
 )
 def test_tool_choice_has_four_forms(choice: Any, encoded: dict[str, str]) -> None:
     """In the API's own words."""
-    assert encode(HI, tool_choice=choice)["tool_choice"] == encoded
+    assert encode(HI, tools=[Tool(name="look")], tool_choice=choice)["tool_choice"] == encoded
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_a_signed_call_of_another_api_is_refused() -> None:
 def test_pictures_come_with_their_bytes_or_by_url() -> None:
     """Between texts, in their order."""
     image = Image(data=b"\x89PNG", media_type="image/png")
-    linked = Image(url="https://host.example/cat.png", detail="low")
+    linked = Image(url="https://host.example/cat.png")
     assert turns(Message.user("What is", image, linked))[0]["content"] == [
         {"type": "text", "text": "What is"},
         {

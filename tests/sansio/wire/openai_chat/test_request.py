@@ -41,7 +41,8 @@ def refusal_of(*messages: Message, **settings: Any) -> str:
 def test_where_a_request_goes() -> None:
     """Under the base URL, as JSON, for an event stream."""
     encoded = OpenAIChat().encode([USER], ProviderConfig(), {})
-    assert (encoded.path, encoded.accept) == ("/chat/completions", "text/event-stream")
+    assert OpenAIChat().path(ProviderConfig(), {}) == "/chat/completions"
+    assert encoded.accept == "text/event-stream"
     assert (dict(encoded.headers), dict(encoded.query)) == ({}, {})
 
 
@@ -115,10 +116,16 @@ SETTINGS: list[tuple[ProviderConfig, dict[str, Any]]] = [
     (ProviderConfig(logprobs=3), {"logprobs": True, "top_logprobs": 3}),
     (ProviderConfig(reasoning="low"), {"reasoning_effort": "low"}),
     (ProviderConfig(reasoning=ReasoningOptions()), {}),
-    (ProviderConfig(tool_choice="auto"), {"tool_choice": "auto"}),
     (
-        ProviderConfig(tool_choice=ForcedTool("f")),
-        {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+        ProviderConfig(tools=[Tool(name="f")], tool_choice="auto"),
+        {"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "auto"},
+    ),
+    (
+        ProviderConfig(tools=[Tool(name="f")], tool_choice=ForcedTool("f")),
+        {
+            "tools": [{"type": "function", "function": {"name": "f"}}],
+            "tool_choice": {"type": "function", "function": {"name": "f"}},
+        },
     ),
     (
         ProviderConfig(tools=[Tool(name="f")]),
@@ -357,17 +364,19 @@ def test_reasoning_signed_by_another_api_is_refused(signature: str) -> None:
     )
 
 
-@pytest.mark.parametrize("signature", [PROMPT, "[]", "5"])
+@pytest.mark.parametrize("signature", [PROMPT, "[]", "{}", "5", '{"thoughtSignature":"s"}'])
 def test_a_call_signed_by_another_api_is_refused(signature: str) -> None:
     """The error names the call."""
     error = refusal_of(Message.assistant(ToolCall(id="call_1", name="f", signature=signature)))
-    assert error.startswith("the signature of tool call 'call_1' comes from another API")
+    assert error.startswith("messages[0]: the signature of tool call 'call_1' comes from")
 
 
 def test_a_bound_on_reasoning_tokens_is_refused() -> None:
     """This API only knows the effort."""
     config = ProviderConfig(reasoning=ReasoningOptions(effort="low", max_tokens=5))
-    assert "set reasoning.effort" in refusal_of(USER, config=config)
+    assert refusal_of(USER, config=config) == (
+        "reasoning.max_tokens: this API counts no reasoning tokens; set reasoning.effort"
+    )
 
 
 @pytest.mark.parametrize("name", ["messages", "stream", "model", "temperature", "stream_options"])
