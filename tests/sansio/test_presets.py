@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from tokenwire.config import Config, ConfigError, ProviderSection
-from tokenwire.endpoint import BEARER, Deadlines
+from tokenwire.endpoint import BEARER, Deadlines, Endpoint
 from tokenwire.presets import Preset, preset, preset_names
 from tokenwire.secret import Secret
 from tokenwire.wire import wire_by_kind
@@ -27,6 +27,13 @@ def load(**provider: Any) -> ProviderSection:
 def values_for(known: Preset) -> dict[str, str]:
     """Fill in every word."""
     return dict.fromkeys(known.placeholders, "north-1")
+
+
+def _another(value: object) -> object:
+    """Return another value that a quirk may have."""
+    if isinstance(value, bool):
+        return not value
+    return "max_completion_tokens" if value == "max_tokens" else "another"
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -53,6 +60,26 @@ class TestEachPreset:
         """Its wire format knows every quirk."""
         known = preset(name)
         wire_by_kind(known.kind).check_quirks(known.quirks)
+
+    def test_is_overridden_in_every_value(self, name: str) -> None:
+        """A document has the last word: on the address, the way of the key, and each quirk."""
+        known = preset(name)
+        wire = wire_by_kind(known.kind)
+        bare: dict[str, Any] = {
+            "base_url": "https://host.example/v2",
+            "auth": "none",
+            "name": "mine",
+        }
+        section = load(preset=name, endpoint=bare)
+        assert section.endpoint == Endpoint(**bare, quirks=known.quirks)
+        for quirk, value in known.quirks.items():
+            other = _another(value)
+            wire.check_quirks({**known.quirks, quirk: other})
+            given = {**bare, "quirks": {quirk: other}}
+            quirks = load(preset=name, endpoint=given).endpoint.quirks
+            assert quirks == {**known.quirks, quirk: other}
+        elsewhere = load(preset=name, kind="ollama", endpoint=bare)
+        assert elsewhere.kind == "ollama"
 
     def test_documents_itself(self, name: str) -> None:
         """It says what is special and where that stands, in text that every terminal shows."""

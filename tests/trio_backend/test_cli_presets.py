@@ -1,6 +1,8 @@
 """`tokenwire presets` and `--preset`: servers by name at the command line."""
 
 import json
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +24,27 @@ def _request(*arguments: str, **environ: str) -> dict[str, Any]:
 
 def test_every_preset_is_listed_with_its_address() -> None:
     """A line has the name, the wire format, the key's variable and the URL, the next the note."""
-    lines = invoke("presets").stdout.splitlines()
-    assert [line.split()[0] for line in lines[::2]] == list(preset_names())
-    for line, note in zip(lines[::2], lines[1::2], strict=True):
+    entries = _entries(invoke("presets").stdout)
+    assert [line.split()[0] for line, *_ in entries] == list(preset_names())
+    for line, note, *_ in entries:
         known = preset(line.split()[0])
         assert line.split()[1:] == [known.kind, known.key_env or "-", known.base_url]
-        assert note.strip() == known.note
+        assert note == known.note
+
+
+def test_every_preset_is_listed_with_its_settings() -> None:
+    """As a configuration would write them, to be overridden there."""
+    for line, _, *settings in _entries(invoke("presets").stdout):
+        known = preset(line.split()[0])
+        endpoint = tomllib.loads("\n".join(settings))
+        assert endpoint.get("quirks", {}) == known.quirks
+        assert endpoint.get("auth") == known.auth
+
+
+def _entries(text: str) -> list[list[str]]:
+    """Return the lines about each preset."""
+    starts = re.split(r"\n(?=\S)", text.strip("\n"))
+    return [[line.strip() for line in entry.splitlines()] for entry in starts]
 
 
 def test_presets_are_printed_as_json() -> None:

@@ -1,5 +1,7 @@
 """`tokenwire presets`: which servers are known by name."""
 
+from collections.abc import Iterator
+
 import attrs
 import click
 import msgspec
@@ -13,8 +15,9 @@ def presets(*, as_json: bool) -> None:
     """List the servers that are known by name.
 
     Each line has the name, the wire format, the variable that people conventionally keep the key
-    in, and the base URL; words in braces are for '--preset-value'. 'tokenwire ask --preset NAME'
-    asks a server, and the other options override what the preset says.
+    in, and the base URL; words in braces are for '--preset-value'. Below stand what is special
+    about the server and the settings of its endpoint. 'tokenwire ask --preset NAME' asks a server,
+    and the other options override what the preset says.
     """
     known = [preset(name) for name in preset_names()]
     for line in map(_json, known) if as_json else _table(known):
@@ -32,5 +35,14 @@ def _table(known: list[Preset]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         + f"  {server.base_url}\n    {server.note}"
+        + "".join(f"\n    {name} = {value}" for name, value in _settings(server))
         for row, server in zip(rows, known, strict=True)
     ]
+
+
+def _settings(server: Preset) -> Iterator[tuple[str, str]]:
+    """Return what the preset says of the endpoint besides its address, as TOML writes it."""
+    if server.auth is not None:
+        yield "auth", msgspec.json.encode(server.auth).decode()
+    for name, value in server.quirks.items():
+        yield f"quirks.{name}", msgspec.json.encode(value).decode()
