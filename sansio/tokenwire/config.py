@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeVar, cast, final
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, final
 
 import attrs
 import msgspec
@@ -43,6 +43,9 @@ from tokenwire.connection_settings import FROM_ENVIRONMENT, PoolSettings, ProxyS
 from tokenwire.endpoint import Deadlines, Endpoint, Limits, TLSSettings
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
+
+if TYPE_CHECKING:
+    from tokenwire.wire.base import Wire
 
 _T = TypeVar("_T")
 
@@ -93,12 +96,15 @@ class Config:
     provider: ProviderSection
 
     @classmethod
-    def from_toml(cls, text: str, environ: Mapping[str, str] | None = None) -> Config:
+    def from_toml(
+        cls, text: str, environ: Mapping[str, str] | None = None, *, wires: Iterable[Wire] = ()
+    ) -> Config:
         """Read a TOML document.
 
         Args:
             text: The document.
             environ: Where ``credential_env`` looks up its variable, normally ``os.environ``.
+            wires: Wire formats of others that ``kind`` may name, besides those of this library.
 
         Raises:
             ConfigError: If it is no TOML, or a key is unknown, missing or has a bad value.
@@ -111,21 +117,27 @@ class Config:
             raise ConfigError(f"the configuration is no valid TOML: {error}") from None
         except RecursionError:
             raise ConfigError("the configuration nests too deep") from None
-        return cls.from_mapping(document, environ)
+        return cls.from_mapping(document, environ, wires=wires)
 
     @classmethod
     def from_mapping(
-        cls, document: Mapping[str, Any], environ: Mapping[str, str] | None = None
+        cls,
+        document: Mapping[str, Any],
+        environ: Mapping[str, str] | None = None,
+        *,
+        wires: Iterable[Wire] = (),
     ) -> Config:
-        """Read nested mappings of the same shape as the TOML document.
+        """Read nested mappings of the same shape as the TOML document; see `from_toml`.
 
         Raises:
             ConfigError: If a key is unknown, missing or has a bad value.
         """
-        return cls(provider=_load_provider(_Table("", document), environ or {}))
+        return cls(provider=_load_provider(_Table("", document), environ or {}, wires))
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str], prefix: str = ENV_PREFIX) -> Config:
+    def from_env(
+        cls, environ: Mapping[str, str], prefix: str = ENV_PREFIX, *, wires: Iterable[Wire] = ()
+    ) -> Config:
         """Read environment variables.
 
         ``KIND`` or ``PRESET`` (and ``PRESET_VALUES``, a JSON object), ``BASE_URL``, ``CREDENTIAL``
@@ -139,6 +151,7 @@ class Config:
         Args:
             environ: The variables, normally ``os.environ``.
             prefix: What their names begin with.
+            wires: Wire formats of others that ``KIND`` may name, besides those of this library.
 
         Raises:
             ConfigError: If a variable is unknown, missing or has a bad value.
@@ -146,10 +159,12 @@ class Config:
         places = {prefix + name: path for name, path in _env_places().items()}
         names = {".".join(path): variable for variable, path in places.items()}
         root = _Table("", _document_from_env(environ, prefix, places), names)
-        return cls(provider=_load_provider(root, environ))
+        return cls(provider=_load_provider(root, environ, wires))
 
 
-def _load_provider(root: _Table, environ: Mapping[str, str]) -> ProviderSection:
+def _load_provider(
+    root: _Table, environ: Mapping[str, str], wires: Iterable[Wire]
+) -> ProviderSection:
     provider = root.table("provider", required=True)
     _lay_over_preset(provider)
     endpoint_table = provider.table("endpoint", required=True)
@@ -158,7 +173,11 @@ def _load_provider(root: _Table, environ: Mapping[str, str]) -> ProviderSection:
     root.done()
     provider.done()
     endpoint = _load_endpoint(endpoint_table, environ)
-    _check_kind(provider, kind, endpoint_table, endpoint)
+    wire = _wire_of(provider, kind, wires)
+    try:
+        wire.check_quirks(endpoint.quirks)
+    except ValueError as error:
+        raise ConfigError(endpoint_table.path_in(error)) from None
     return ProviderSection(
         kind=str(kind), endpoint=endpoint, defaults=defaults.build(ProviderConfig)
     )
@@ -178,20 +197,16 @@ def _lay_over_preset(provider: _Table) -> None:
     provider.know("preset", "preset_values")
 
 
-def _check_kind(provider: _Table, kind: object, endpoint_table: _Table, endpoint: Endpoint) -> None:
-    """Refuse a wire format that does not exist, and quirks that it does not have."""
+def _wire_of(provider: _Table, kind: object, wires: Iterable[Wire]) -> Wire:
+    """Find the wire format, and refuse one that does not exist."""
     from tokenwire.wire import wire_by_kind  # which imports this module
 
     if not isinstance(kind, str):
         raise ConfigError(f"{provider.path('kind')} must be a string, not {type(kind).__name__}")
     try:
-        wire = wire_by_kind(kind)
+        return wire_by_kind(kind, wires)
     except ConfigError as error:
         raise ConfigError(f"{provider.path('kind')}: {error}") from None
-    try:
-        wire.check_quirks(endpoint.quirks)
-    except ValueError as error:
-        raise ConfigError(endpoint_table.path_in(error)) from None
 
 
 def _load_endpoint(table: _Table, environ: Mapping[str, str]) -> Endpoint:

@@ -53,9 +53,11 @@ class ResponseInfo:
         request_id: The provider's id of the request, for its support.
         rate_limits: Allowances by name, as far as the provider reports them.
         timings: Filled in by a transport; the core has no clock.
+        continued: Only what was new of the conversation was sent, because the server held the rest.
     """
 
     status: int | None = None
     request_id: str | None = None
     rate_limits: tuple[RateLimit, ...] = ()
     timings: Timings = Timings()
+    continued: bool = False

@@ -5,13 +5,25 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
 
 from tokenwire import _validation as check
 from tokenwire.config import ConfigError
 from tokenwire.wire.base import Answer, EncodedRequest, Wire
 
-__all__ = ["WIRE_KINDS", "Answer", "EncodedRequest", "Wire", "wire_by_kind"]
+if TYPE_CHECKING:
+    from tokenwire.session import SocketWire  # which imports this package
+
+__all__ = [
+    "SOCKET_KINDS",
+    "WIRE_KINDS",
+    "Answer",
+    "EncodedRequest",
+    "Wire",
+    "socket_wire_by_kind",
+    "wire_by_kind",
+]
 
 #: Names of the wire formats that come with this library.
 WIRE_KINDS: Final = (
@@ -23,13 +35,23 @@ WIRE_KINDS: Final = (
     "gemini",
 )
 
+#: Names of those that are spoken over a WebSocket.
+SOCKET_KINDS: Final = ("openai-responses-ws",)
 
-def wire_by_kind(kind: str) -> Wire:
+
+def wire_by_kind(kind: str, wires: Iterable[Wire] = ()) -> Wire:  # noqa: PLR0911  # one for each
     """Return the wire format of that name.
+
+    Args:
+        kind: Its name.
+        wires: Wire formats of others, which go before those of this library.
 
     Raises:
         ConfigError: If there is none; the message names the nearest.
     """
+    for wire in wires:
+        if wire.kind == kind:
+            return wire
     match kind:
         case "openai-chat":
             from tokenwire.wire.openai_chat import OpenAIChat
@@ -56,4 +78,20 @@ def wire_by_kind(kind: str) -> Wire:
 
             return Gemini()
         case _:
-            raise ConfigError(f"unknown wire format {kind!r}{check.nearest(kind, WIRE_KINDS)}")
+            return socket_wire_by_kind(kind)
+
+
+def socket_wire_by_kind(kind: str) -> SocketWire:
+    """Return the wire format of that name which is spoken over a WebSocket.
+
+    Raises:
+        ConfigError: If there is none; the message names the nearest of all wire formats.
+    """
+    match kind:
+        case "openai-responses-ws":
+            from tokenwire.wire.openai_responses_ws import OpenAIResponsesSocket
+
+            return OpenAIResponsesSocket()
+        case _:
+            known = (*WIRE_KINDS, *SOCKET_KINDS)
+            raise ConfigError(f"unknown wire format {kind!r}{check.nearest(kind, known)}")

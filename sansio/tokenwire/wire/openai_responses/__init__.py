@@ -14,7 +14,7 @@ from typing import Any, final
 
 import attrs
 
-from tokenwire.endpoint import BEARER, AuthStyle, Limits
+from tokenwire.endpoint import BEARER, Limits
 from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
@@ -38,31 +38,23 @@ class OpenAIResponses:
     methods promise.
     """
 
-    @property
-    def kind(self) -> str:
-        """``"openai-responses"``."""
-        return "openai-responses"
-
-    @property
-    def auth(self) -> AuthStyle:
-        """``Authorization: Bearer KEY``."""
-        return BEARER
-
-    @property
-    def quirks(self) -> Mapping[str, str]:
-        """What `Endpoint.quirks` may set: see `tokenwire.wire.openai_responses.quirks.Quirks`."""
-        return DESCRIPTIONS
+    kind = "openai-responses"
+    auth = BEARER
+    quirks = DESCRIPTIONS
 
     def check_quirks(self, quirks: Mapping[str, Any]) -> None:
         """Check an endpoint's quirks."""
         read_quirks(quirks)
+
+    def path(self, config: ProviderConfig, quirks: Mapping[str, Any]) -> str:
+        """``/responses``."""
+        return "/responses"
 
     def encode(
         self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
     ) -> EncodedRequest:
         """Encode a conversation."""
         return EncodedRequest(
-            path="/responses",
             body=encode_body(messages, config, read_quirks(quirks)),
             accept="text/event-stream",
         )
@@ -73,7 +65,7 @@ class OpenAIResponses:
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""
-        return failed_response(status, headers, body)
+        return failed_response(status, body)
 
     def request_id(self, headers: Mapping[str, str]) -> str | None:
         """Return the provider's id of the request."""

@@ -54,7 +54,7 @@ from tokenwire.wire.openai_responses.reasoning import pack_item, texts
 _DONE: Final = b"[DONE]"
 
 #: Events that end a response, and how.
-_ENDS: Final = {
+ENDS: Final = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
@@ -141,9 +141,9 @@ class ResponsesReader:
             self._receive_delta(DELTAS[event_type], tolerant_text_event(value), tokens)
         elif event_type in WHOLES:
             self._receive_whole(*WHOLES[event_type], value, tokens)
-        elif event_type in _ENDS:
+        elif event_type in ENDS:
             response = lenient.as_object(value.get("response"))
-            self._receive_response(response, _ENDS[event_type], tokens)
+            self._receive_response(response, ENDS[event_type], tokens)
         else:
             self._receive_other(event_type, value, tokens)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, final
+from typing import Any, Final
 
 import attrs
 from attrs import field
@@ -11,7 +11,6 @@ from attrs import field
 from tokenwire import _validation as check
 
 
-@final
 @attrs.frozen(kw_only=True)
 class Quirks:
     """What a server wants otherwise than the reference, and what to ask it for.

@@ -16,11 +16,14 @@ from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
 from tokenwire.wire.encoding import (
     add_extra,
     cannot_carry,
+    encoded_tools,
+    foreign_signature,
     image_url,
     plain_text,
     refuse_set,
     require_messages,
     to_json,
+    tool_choice,
     without_unset,
 )
 from tokenwire.wire.openai_responses.quirks import Quirks
@@ -28,7 +31,27 @@ from tokenwire.wire.openai_responses.reasoning import shown_text, unpack_item
 
 
 def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Quirks) -> bytes:
-    """Encode the body.
+    """Encode the body of a request that asks for an event stream.
+
+    Raises:
+        LocalProtocolError: If there is no message, or one holds what this API cannot carry.
+    """
+    return encode_members({"stream": True}, messages, config, quirks)
+
+
+def encode_members(
+    opening: Mapping[str, Any],
+    messages: Sequence[Message],
+    config: ProviderConfig,
+    quirks: Quirks,
+) -> bytes:
+    """Encode what asks for a response, as a JSON object.
+
+    Args:
+        opening: Its first members, which `ProviderConfig.extra` cannot replace.
+        messages: The conversation.
+        config: The settings of this call.
+        quirks: What the server wants otherwise.
 
     Raises:
         LocalProtocolError: If there is no message, or one holds what this API cannot carry.
@@ -38,7 +61,7 @@ def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Qui
         {"stop": config.stop, "seed": config.seed, "n": config.n},
         "the Responses API has no such parameter",
     )
-    body: dict[str, Any] = {}
+    body: dict[str, Any] = {**opening}
     if config.model is not None:
         body["model"] = config.model
     body["input"] = [
@@ -46,7 +69,6 @@ def encode_body(messages: Sequence[Message], config: ProviderConfig, quirks: Qui
         for position, message in enumerate(messages)
         for item in _Encoder(position, message, quirks).encode()
     ]
-    body["stream"] = True
     body.update(_settings(config, quirks))
     add_extra(body, config.extra)
     return to_json(body)
@@ -58,7 +80,7 @@ def _settings(config: ProviderConfig, quirks: Quirks) -> dict[str, Any]:
         "max_output_tokens": config.max_output_tokens,
         "temperature": config.temperature,
         "top_p": config.top_p,
-        "tools": [_tool(tool) for tool in config.tools or ()] or None,
+        "tools": encoded_tools(config, _tool),
         "tool_choice": _tool_choice(config),
         "text": _text(config),
         "reasoning": _reasoning(config, quirks) or None,
@@ -81,7 +103,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def _tool_choice(config: ProviderConfig) -> object:
-    match config.tool_choice:
+    match tool_choice(config):
         case ForcedTool(name):
             return {"type": "function", "name": name}
         case choice:
@@ -180,10 +202,7 @@ class _Encoder:
 
     def _call(self, call: ToolCall) -> dict[str, Any]:
         if call.signature is not None:
-            raise LocalProtocolError(
-                f"messages[{self._position}]: the signature of tool call {call.id!r} comes from"
-                " another API: leave it out"
-            )
+            raise foreign_signature(self._position, f"tool call {call.id!r}")
         return {
             "type": "function_call",
             "call_id": call.id,
@@ -214,10 +233,7 @@ class _Encoder:
     def _reasoning_item(self, signature: str) -> dict[str, Any]:
         item = unpack_item(signature)
         if item is None:
-            raise LocalProtocolError(
-                f"messages[{self._position}]: the signature of its reasoning comes from another"
-                " API: send message.without_reasoning()"
-            )
+            raise foreign_signature(self._position, "its reasoning")
         return item
 
     def _tool_result(self, part: Part) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def test_a_tool_without_parameters_says_so() -> None:
 
 def test_a_tool_can_be_forced() -> None:
     """By its name, flat."""
-    body = encode(HI, tool_choice=ForcedTool("look"))
+    body = encode(HI, tools=[Tool(name="look")], tool_choice=ForcedTool("look"))
     assert body["tool_choice"] == {"type": "function", "name": "look"}
 
 

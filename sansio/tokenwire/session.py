@@ -1,0 +1,144 @@
+"""One connection that carries several answers: what a socket API is, without I/O.
+
+A `Session` belongs to one connection, and an `Exchange` in it to one answer. The session says what
+to send, and to whom a message that comes belongs. Everything else about an answer is the same as
+over HTTP, so it is the exchange that reads it: each answer has exactly one terminal event, keeps
+within `Limits`, and shows no secret.
+
+    session = wire.session(endpoint, headers, now)
+    answer = session.send(messages, config, now)       # an OpenAnswer
+    for message in session.data_to_send(): ...         # put on the wire, each as one text message
+    for delivery in session.receive_message(text): ... # events for delivery.answer
+
+No clock: whoever drives a session tells it the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, final
+
+import attrs
+
+from tokenwire.endpoint import Endpoint
+from tokenwire.errors import ProviderError
+from tokenwire.exchange import Exchange
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.tokens import Token
+from tokenwire.wire.base import Wire
+
+Events: TypeAlias = list[Token | ProviderError]
+
+
+class OpenAnswer(Protocol):
+    """An answer that a session has been asked for."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """Reads the answer; another one after a request had to be made again."""
+        ...
+
+    @property
+    def continues(self) -> bool:
+        """Whether only the new part of the conversation was sent."""
+        ...
+
+
+@final
+@attrs.frozen
+class Delivery:
+    """What a message brought for one answer.
+
+    Attributes:
+        answer: Whose it is.
+        events: Tokens, and at most one error, which is the last. Empty where the answer has begun
+            without a token yet.
+        elsewhere: The server did nothing with the request, because this connection is at its end:
+            make it again over another one. There are no events then, and there never will be.
+    """
+
+    answer: OpenAnswer
+    events: Events = attrs.field(factory=list[Token | ProviderError])
+    elsewhere: bool = False
+
+
+class Session(Protocol):
+    """One connection's state."""
+
+    @property
+    def idle(self) -> bool:
+        """Whether the server works on nothing that was asked for here."""
+        ...
+
+    @property
+    def broken(self) -> bool:
+        """Whether the connection is to be closed: nothing on it can be trusted any more."""
+        ...
+
+    def expired(self, now: float) -> bool:
+        """Whether the connection takes no more requests, because of its age or of what came."""
+        ...
+
+    def has_room(self, now: float) -> bool:
+        """Whether it takes a request at this moment."""
+        ...
+
+    def continues(self, messages: Sequence[Message], config: ProviderConfig) -> bool:
+        """Whether the server holds all of this conversation but its newest part."""
+        ...
+
+    def send(self, messages: Sequence[Message], config: ProviderConfig, now: float) -> OpenAnswer:
+        """Ask for an answer.
+
+        Raises:
+            LocalProtocolError: If there is no room, or the API cannot carry what was asked.
+        """
+        ...
+
+    def data_to_send(self) -> list[str]:
+        """Return the messages to put on the wire now, in this order; each is returned once."""
+        ...
+
+    def receive_message(self, message: str | bytes) -> list[Delivery]:
+        """Take a message.
+
+        Args:
+            message: As it came: text, or bytes if it was a binary message.
+
+        Returns:
+            Whom it concerns; call `data_to_send` next.
+        """
+        ...
+
+    def receive_failure(self, error: ProviderError) -> list[Delivery]:
+        """Take the end of the connection, which every open answer fails with."""
+        ...
+
+    def abandon(self, answer: OpenAnswer) -> None:
+        """Give an answer up: nothing is delivered for it any more. Call `data_to_send` next."""
+        ...
+
+
+class SocketWire(Wire, Protocol):
+    """A wire format that is spoken over a WebSocket.
+
+    Its `encode` makes the message that asks for an answer, its `answer` reads messages as lines, so
+    that an `Exchange` reads a recorded conversation like any other body.
+    """
+
+    def answers_at_once(self, quirks: Mapping[str, Any]) -> int:
+        """Return how many answers a new connection has room for."""
+        ...
+
+    def session(
+        self, endpoint: Endpoint, headers: Iterable[tuple[str, str]], now: float
+    ) -> Session:
+        """Begin a connection that has just been opened.
+
+        Args:
+            endpoint: Where it leads; its credential must be a `Secret` or None.
+            headers: Of the response that opened it.
+            now: The time on the clock that all later times are of.
+        """
+        ...
