@@ -1,5 +1,7 @@
 """The programs in examples/ do what they say, against a real server."""
 
+import json
+import re
 import runpy
 import subprocess
 import sys
@@ -10,9 +12,14 @@ import pytest
 
 from tests.gguf import ANSWER, TOOL_NUMBER, TOOL_TEXT
 from tests.trio_backend.cli_process import child_environment
-from tokenwire import ToolCall
+from tokenwire import AuthError, ToolCall
+from tokenwire.testing import wire_contract
+from tokenwire_trio.testing import Outcome, Scenario, serve
+from tokenwire_trio.testing.responses import response
+from tokenwire_trio.testing.steps import CloseCleanly, ReadRequest, Send
 
 _EXAMPLES = Path(__file__).parents[1] / "examples"
+_ADDING_A_WIRE = Path(__file__).parents[1] / "docs" / "adding-a-wire.md"
 
 pytestmark = pytest.mark.skipif(not _EXAMPLES.is_dir(), reason="the examples are not here")
 
@@ -67,3 +74,89 @@ def test_the_tool_loop_tells_the_model_of_its_mistakes(
 def test_the_tool_loop_is_short() -> None:
     """Eighty lines are what people read."""
     assert len((_EXAMPLES / "tool_loop.py").read_text("utf-8").splitlines()) <= 80
+
+
+_ANSWER = b'{"feather":"ZmVhdGhlcg"}\n{"says":"I "}\n{"says":"am."}\n{"over":"done"}\n'
+_STRANGER = b'{"squawk":"stranger","because":"I do not know you."}'
+
+
+@pytest.fixture
+def guide(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the Python of the guide to wire formats, and let it import the example."""
+    if not _ADDING_A_WIRE.is_file():
+        pytest.skip("the documentation is not here")
+    monkeypatch.syspath_prepend(_EXAMPLES)
+    monkeypatch.delitem(sys.modules, "parrot", raising=False)
+    return re.findall(r"```python\n(.*?)```", _ADDING_A_WIRE.read_text("utf-8"), re.DOTALL)
+
+
+def _names_of(code: str) -> dict[str, Any]:
+    """Run a piece of the guide and return what it defines."""
+    names: dict[str, Any] = {}
+    exec(compile(code, _ADDING_A_WIRE, "exec"), names)  # noqa: S102  # ours
+    return names
+
+
+def _playing(answer: bytes) -> Scenario:
+    return Scenario(
+        name="parrot",
+        shows="It answers once.",
+        steps=(ReadRequest(), Send(answer), CloseCleanly()),
+        outcome=Outcome(),
+    )
+
+
+def test_the_wire_format_is_short() -> None:
+    """Less than a hundred lines add an API."""
+    assert len((_EXAMPLES / "parrot.py").read_text("utf-8").splitlines()) < 100
+
+
+def test_the_guide_quotes_the_example(guide: list[str]) -> None:
+    """What it goes through is what runs."""
+    label = "# examples/parrot.py\n"
+    quoted = [code.removeprefix(label) for code in guide if code.startswith(label)]
+    assert len(quoted) == 4
+    source = (_EXAMPLES / "parrot.py").read_text("utf-8")
+    assert all(code in source for code in quoted)
+
+
+def test_the_wire_format_keeps_to_the_contract(guide: list[str]) -> None:
+    """By the samples of the guide."""
+    [code] = [code for code in guide if "SAMPLE =" in code]
+    names = _names_of(code)
+    for check in wire_contract(names["SAMPLE"]):
+        names["test_parrots_keep_to_the_contract"](check)
+
+
+def _environment(base_url: str) -> dict[str, str]:
+    return {
+        "TOKENWIRE_PROVIDER_KIND": "parrot",
+        "TOKENWIRE_PROVIDER_BASE_URL": base_url,
+        "TOKENWIRE_PROVIDER_MODEL": "grey",
+        "TOKENWIRE_PROVIDER_CREDENTIAL": "polly-1234567890",
+    }
+
+
+async def test_the_wire_format_speaks_with_a_server(guide: list[str]) -> None:
+    """The guide's program asks, and a real server on this machine answers."""
+    [code] = [code for code in guide if "open_provider" in code]
+    ask = _names_of(code)["ask"]
+    answer = response(200, _ANSWER, content_type="application/x-ndjson")
+    async with serve(_playing(answer)) as server:
+        assert await ask("Who is a good bird?", _environment(server.base_url)) == "I am."
+    head, _, body = server.visits[0].received.partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/talk HTTP/1.1\r\n")
+    assert b"x-parrot-key: polly-1234567890" in head
+    assert json.loads(body) == {
+        "bird": "grey",
+        "talk": [{"who": "user", "says": "Who is a good bird?"}],
+    }
+
+
+async def test_the_wire_format_fails_as_others_do(guide: list[str]) -> None:
+    """With one of the five kinds, under its name."""
+    [code] = [code for code in guide if "open_provider" in code]
+    ask = _names_of(code)["ask"]
+    async with serve(_playing(response(401, _STRANGER))) as server:
+        with pytest.raises(AuthError, match=r"parrot HTTP 401 stranger: I do not know you\."):
+            await ask("Who is a good bird?", _environment(server.base_url))
