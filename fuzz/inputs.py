@@ -6,6 +6,7 @@ Nothing here imports the library, so that a fuzzer can do it under instrumentati
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -23,38 +24,59 @@ class Harness(NamedTuple):
     Attributes:
         dictionary: The one that speaks its language.
         max_bytes: Longest input, a few events. Longer ones are slow and show nothing new.
+        share: Of the time that all of them have together.
     """
 
     dictionary: str
     max_bytes: int
+    share: int
 
 
 HARNESSES: Final = {
-    "sse": Harness("sse", 256),
-    "ndjson": Harness("openai_chat", 256),
-    "openai_chat": Harness("openai_chat", 768),
-    "exchange": Harness("response", 768),
-    "splits": Harness("response", 768),
+    "sse": Harness("sse", 256, 3),  # the fastest, and the most exposed
+    "ndjson": Harness("openai_chat", 256, 1),
+    "openai_chat": Harness("openai_chat", 768, 2),
+    "azure_chat": Harness("openai_chat", 768, 1),
+    "openai_responses": Harness("openai_responses", 768, 2),
+    "anthropic": Harness("anthropic", 768, 2),
+    "gemini": Harness("gemini", 768, 2),
+    "ollama": Harness("ollama", 768, 1),
+    "exchange": Harness("response", 768, 2),
+    "splits": Harness("response", 768, 2),
+}
+
+#: The wire formats, by what the folders of streams and their harnesses are called, and where their
+#: recordings are, with the prefix of their names: those of Azure lie among the others.
+_RECORDINGS: Final = {
+    "openai_chat": ("chat_completions", ""),
+    "azure_chat": ("chat_completions", "azure"),
+    "openai_responses": ("responses", ""),
+    "anthropic": ("anthropic_messages", ""),
+    "gemini": ("gemini_generate", ""),
+    "ollama": ("ollama_chat", ""),
 }
 
 _HERE: Final = Path(__file__).parent
-_OWN_STREAMS: Final = _HERE.parent / "tests" / "data" / "openai_chat"
+_OWN_STREAMS: Final = _HERE.parent / "tests" / "data"
 _ENTRY: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def seeds(name: str) -> list[bytes]:
     """Return real inputs for a harness: the suite's streams, and recordings where they are."""
     size = HARNESSES[name].max_bytes
-    bodies = [_opening_and_end(body, size) for body in _bodies("chat_completions")]
     match name:
         case "sse":
+            bodies = [_opening_and_end(body, size) for body in _bodies("openai_chat")]
             found = [*bodies, *_conformance_cases()]
         case "ndjson":
-            found = [*_bodies("ollama_chat"), *map(_data_lines, bodies)]
-        case "openai_chat":
-            found = [_data_lines(body) for body in bodies]
-        case _:
+            found = [*_bodies("ollama"), *map(_data_lines, _bodies("openai_chat"))]
+        case "exchange" | "splits":
             found = list(_responses(size))
+        case wire:
+            # Azure's chunks are chat completions, and more.
+            wires = ("openai_chat", wire) if wire == "azure_chat" else (wire,)
+            bodies = [body for one in wires for body in _bodies(one)]
+            found = [_short_lines(_data_lines(body), size) for body in bodies]
     return sorted({seed[:size] for seed in found if seed})
 
 
@@ -101,15 +123,18 @@ def _unescaped(word: str) -> bytes:
     )
 
 
-def _bodies(api: str) -> Iterator[bytes]:
-    if api == "chat_completions":
-        yield from (file.read_bytes() for file in sorted(_OWN_STREAMS.glob("*.sse")))
-    yield from (file.read_bytes() for file in _recordings(api))
+def _bodies(wire: str) -> Iterator[bytes]:
+    yield from (file.read_bytes() for file in [*_own_streams(wire), *_recordings(wire)])
 
 
-def _recordings(api: str) -> list[Path]:
+def _own_streams(wire: str) -> list[Path]:
+    return sorted(file for file in (_OWN_STREAMS / wire).iterdir() if file.suffix != ".json")
+
+
+def _recordings(wire: str) -> list[Path]:
     corpus = os.environ.get("TOKENWIRE_CORPUS")
-    return sorted(Path(corpus, api).glob("*/body.bin")) if corpus else []
+    api, prefix = _RECORDINGS[wire]
+    return sorted(Path(corpus, api).glob(f"{prefix}*/body.bin")) if corpus else []
 
 
 def _opening_and_end(body: bytes, size: int) -> bytes:
@@ -121,44 +146,46 @@ def _opening_and_end(body: bytes, size: int) -> bytes:
 
 
 def _data_lines(body: bytes) -> bytes:
-    """Return the JSON texts of an event stream, one a line."""
+    """Return the JSON texts of an event stream, one a line; names of events remain."""
     return b"\n".join(
         line.strip().removeprefix(b"data:").strip() for line in body.split(b"\n") if line.strip()
     )
 
 
-#: Where recordings of each wire format are, for those that have another than chat completions.
-_RECORDED_WIRES: Final = {
-    "anthropic": "anthropic_messages",
-    "gemini": "gemini_generate",
-    "ollama": "ollama_chat",
-    "openai-responses": "responses",
-}
+def _short_lines(lines: bytes, size: int) -> bytes:
+    """Shorten lines to those at the beginning and the end, without those that are long."""
+    if len(lines) <= size:
+        return lines
+    short = [line for line in lines.split(b"\n") if len(line) <= size // 3]
+    return _fitting(short, size // 2) + b"\n" + _fitting(short[::-1], size // 2, reverse=True)
+
+
+def _fitting(lines: list[bytes], size: int, *, reverse: bool = False) -> bytes:
+    """Join as many of the first lines as fit."""
+    ends = itertools.accumulate(len(line) + 1 for line in lines)
+    fitting = [line for line, end in zip(lines, ends, strict=True) if end <= size]
+    return b"\n".join(fitting[::-1] if reverse else fitting)
 
 
 def _responses(size: int) -> Iterator[bytes]:
     """Give whole responses in the format of `fuzz.exchanges.parse_response`."""
-    yield from _own_responses()
-    yield from _recorded_responses("openai-chat", "chat_completions", size)
-    for wire, api in _RECORDED_WIRES.items():
-        yield from _recorded_responses(wire, api, size)
+    for wire in _RECORDINGS:
+        kind = wire.replace("_", "-")
+        for file in _own_streams(wire):
+            for head in ("200 clean", "200 cut"):
+                yield f"{head} {kind}\n\n".encode() + file.read_bytes()
+        for file in _recordings(wire):
+            yield _recorded_response(kind, file, size)
 
 
-def _own_responses() -> Iterator[bytes]:
-    for file in sorted(_OWN_STREAMS.glob("*.sse")):
-        for head in (b"200 clean", b"200 cut"):
-            yield head + b"\ncontent-type: text/event-stream\n\n" + file.read_bytes()
-
-
-def _recorded_responses(wire: str, api: str, size: int) -> Iterator[bytes]:
-    for file in _recordings(api):
-        meta = json.loads(file.with_name("meta.json").read_bytes())
-        lines = [
-            f"{meta['status']} clean {wire}",
-            *(f"{name}: {value}" for name, value in meta["headers"]),
-        ]
-        opening = "\n".join(lines[:8]).encode("latin-1", "replace")
-        yield opening + b"\n\n" + _opening_and_end(file.read_bytes(), size // 2)
+def _recorded_response(kind: str, file: Path, size: int) -> bytes:
+    meta = json.loads(file.with_name("meta.json").read_bytes())
+    lines = [
+        f"{meta['status']} clean {kind}",
+        *(f"{name}: {value}" for name, value in meta["headers"]),
+    ]
+    opening = "\n".join(lines[:8]).encode("latin-1", "replace")
+    return opening + b"\n\n" + _opening_and_end(file.read_bytes(), size // 2)
 
 
 def _conformance_cases() -> Iterator[bytes]:

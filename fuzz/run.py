@@ -7,6 +7,7 @@ ran, and ends with status 1 if one broke an invariant; the input is then in fuzz
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import subprocess
 import sys
@@ -20,20 +21,26 @@ from fuzz.make_seeds import SEEDS, write_seeds
 _HERE: Final = Path(__file__).parent
 _EXECUTIONS: Final = re.compile(r"stat::number_of_executed_units: (\d+)")
 
-#: Parts of the time: the decoder is the fastest and the most exposed.
-_SHARES: Final = {"sse": 3, "ndjson": 1, "openai_chat": 2, "exchange": 2, "splits": 2}
-
 #: One input that takes longer than this, in seconds, is a finding.
 _INPUT_TIMEOUT: Final = 10
 
 
 class Run(NamedTuple):
-    """What came of one harness."""
+    """What came of one harness; `cpu_seconds` are what the process was given of `seconds`."""
 
     name: str
     seconds: float
+    cpu_seconds: float
     executions: int
     finding: str
+
+    def __str__(self) -> str:
+        speed = self.executions / max(self.cpu_seconds, 0.01)
+        verdict = "FAILED" if self.finding else "nothing found"
+        return (
+            f"{self.name:16} {self.executions:>9} executions {self.seconds:5.0f} s"
+            f" {speed:7.0f} per CPU second  {verdict}"
+        )
 
 
 def run(name: str, seconds: int) -> Run:
@@ -51,7 +58,7 @@ def run(name: str, seconds: int) -> Run:
         "-verbosity=0",
     ]
     command = [sys.executable, "-m", "fuzz", name, *options, str(corpus), str(SEEDS / name)]
-    start = time.monotonic()
+    start, cpu_start = time.monotonic(), _cpu_seconds_of_children()
     finished = subprocess.run(
         command, cwd=_HERE.parent, stderr=subprocess.STDOUT, stdout=subprocess.PIPE, check=False
     )
@@ -59,7 +66,14 @@ def run(name: str, seconds: int) -> Run:
     executed = _EXECUTIONS.search(output)
     executions = int(executed[1]) if executed else 0
     failed = finished.returncode != 0 or executions == 0
-    return Run(name, time.monotonic() - start, executions, output if failed else "")
+    cpu_seconds = _cpu_seconds_of_children() - cpu_start
+    elapsed = time.monotonic() - start
+    return Run(name, elapsed, cpu_seconds, executions, output if failed else "")
+
+
+def _cpu_seconds_of_children() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def main() -> int:
@@ -72,14 +86,12 @@ def main() -> int:
     if unknown := set(names) - set(HARNESSES):
         parser.error(f"no harness {', '.join(unknown)}; there are {', '.join(HARNESSES)}")
     write_seeds(SEEDS)
-    share = arguments.seconds / sum(_SHARES[name] for name in names)
+    share = arguments.seconds / sum(HARNESSES[name].share for name in names)
     runs: list[Run] = []
     for name in names:
-        done = run(name, max(1, round(share * _SHARES[name])))
+        done = run(name, max(1, round(share * HARNESSES[name].share)))
         runs.append(done)
-        verdict = "FAILED" if done.finding else "nothing found"
-        line = f"{name:12} {done.executions:>9} executions {done.seconds:5.0f} s  {verdict}\n"
-        sys.stdout.write(line)
+        sys.stdout.write(f"{done}\n")
         sys.stdout.flush()
     for done in runs:
         if done.finding:

@@ -29,6 +29,7 @@ class Hostile(NamedTuple):
     body: Callable[[Limits], Iterable[bytes]]
     limit: str | None
     status: int = 200
+    wire: str = "openai-chat"
 
 
 class Reading(NamedTuple):
@@ -40,7 +41,7 @@ class Reading(NamedTuple):
 
 def read(hostile: Hostile, limits: Limits, max_bytes_read: int = MAX_BYTES_READ) -> Reading:
     """Read a hostile body until an error ends it."""
-    exchange, _ = sent_exchange(limits)
+    exchange, _ = sent_exchange(limits, hostile.wire)
     exchange.receive_head(hostile.status, [])
     bytes_read = 0
     for piece in hostile.body(limits):
@@ -65,14 +66,14 @@ def _events(*events: str, times: int = 100) -> Callable[[Limits], Iterable[bytes
     return lambda _: itertools.repeat(piece * times)
 
 
-def _numbered(event: str) -> Callable[[Limits], Iterator[bytes]]:
+def _numbered(*events: str) -> Callable[[Limits], Iterator[bytes]]:
     """Give events that count up, a hundred a read."""
+    text = "".join(f"data: {event}\n\n" for event in events)
 
     def body(_: Limits) -> Iterator[bytes]:
         for start in itertools.count(0, 100):
             numbers = range(start, start + 100)
-            events = (f"data: {event}\n\n".replace("@", str(number)) for number in numbers)
-            yield "".join(events).encode()
+            yield "".join(text.replace("@", str(number)) for number in numbers).encode()
 
     return body
 
@@ -107,6 +108,50 @@ def _alternating_data_lines(limits: Limits) -> Iterator[bytes]:
 
 def _delta(**members: object) -> str:
     return json.dumps({"choices": [{"index": 0, "delta": members}]})
+
+
+def _lines(line: str) -> Callable[[Limits], Iterable[bytes]]:
+    return lambda _: itertools.repeat(f"{line}\n".encode() * 100)
+
+
+def _anthropic(body: Callable[[Limits], Iterable[bytes]], limit: str | None) -> Hostile:
+    return Hostile(body, limit, wire="anthropic")
+
+
+def _gemini_chunk(part: str) -> str:
+    return f'{{"candidates":[{{"content":{{"parts":[{part}]}}}}]}}'
+
+
+def _gemini(part: str, limit: str) -> Hostile:
+    return Hostile(_numbered(_gemini_chunk(part)), limit, wire="gemini")
+
+
+def _gemini_pieces(limits: Limits) -> Iterator[bytes]:
+    """Give the arguments of one call, member by member, without end."""
+    opening = _gemini_chunk('{"functionCall":{"name":"f","willContinue":true}}')
+    yield f"data: {opening}\n\n".encode()
+    piece = '{"partialArgs":[{"jsonPath":"$.a@","boolValue":true}],"willContinue":true}'
+    yield from _numbered(_gemini_chunk(f'{{"functionCall":{piece}}}'))(limits)
+
+
+def _responses(limit: str, *events: str) -> Hostile:
+    return Hostile(_numbered(*events), limit, wire="openai-responses")
+
+
+def _ollama(body: Callable[[Limits], Iterable[bytes]], limit: str) -> Hostile:
+    return Hostile(body, limit, wire="ollama")
+
+
+def _block_delta(delta: str, index: str) -> str:
+    return f'{{"type":"content_block_delta","index":{index},"delta":{delta}}}'
+
+
+def _text_delta(text: str, index: str) -> str:
+    return _block_delta(f'{{"type":"text_delta","text":"{text}"}}', index)
+
+
+def _block_start(block: str) -> str:
+    return f'{{"type":"content_block_start","index":@,"content_block":{block}}}'
 
 
 _TEXT: Final = _delta(content="ab")
@@ -162,6 +207,45 @@ HOSTILE: Final = {
         None,
     ),
     "long_event_ids": Hostile(_long(f"{_TEXT}\nid: LONG"), None),
+    "anthropic_text": _anthropic(_numbered(_text_delta("ab", "0")), "answer_bytes"),
+    "anthropic_signatures": _anthropic(
+        _numbered(_block_delta('{"type":"signature_delta","signature":"ab"}', "@")), "answer_bytes"
+    ),
+    "anthropic_calls": _anthropic(
+        _numbered(_block_start('{"type":"tool_use","id":"t@","name":"f"}')), "tool_calls"
+    ),
+    "anthropic_blocks": _anthropic(_numbered(_block_start('{"type":"tide@"}')), "silent_bytes"),
+    "anthropic_halves": _anthropic(
+        _numbered(_text_delta("\\ud83d", "@"), _text_delta("a", "0")), "answer_bytes"
+    ),
+    "anthropic_pings": _anthropic(_numbered('{"type":"ping"}'), "silent_bytes"),
+    "gemini_text": _gemini('{"text":"ab"}', "answer_bytes"),
+    "gemini_signatures": _gemini('{"thoughtSignature":"ab"}', "answer_bytes"),
+    "gemini_calls": _gemini('{"functionCall":{"name":"f"}}', "tool_calls"),
+    "gemini_pieces_of_a_call": Hostile(_gemini_pieces, "answer_bytes", wire="gemini"),
+    "gemini_candidates": Hostile(
+        _numbered('{"candidates":[{"index":@}]}'), "choices", wire="gemini"
+    ),
+    "responses_text": _responses(
+        "answer_bytes", '{"type":"response.output_text.delta","output_index":0,"delta":"ab"}'
+    ),
+    "responses_items": _responses(
+        "tool_calls", '{"type":"response.output_text.delta","item_id":"i@","delta":"ab"}'
+    ),
+    "responses_reasoning": _responses(
+        "answer_bytes",
+        '{"type":"response.output_item.done","output_index":0,'
+        '"item":{"type":"reasoning","id":"r","encrypted_content":"@"}}',
+    ),
+    "responses_in_progress": _responses(
+        "silent_bytes", '{"type":"response.in_progress","response":{"id":"r@","model":"m@"}}'
+    ),
+    "ollama_text": _ollama(_lines('{"message":{"content":"ab"}}'), "answer_bytes"),
+    "ollama_calls": _ollama(
+        _lines('{"message":{"tool_calls":[{"function":{"name":"f"}}]}}'), "tool_calls"
+    ),
+    "ollama_nothing": _ollama(_lines('{"done":false}'), "silent_bytes"),
+    "ollama_line": _ollama(_after(b'{"message":"', b"x" * 4096), "line_bytes"),
     "error_body": Hostile(_after(b'{"error":"', b"x" * 4096), "error_body", 500),
     "error_page": Hostile(_after(b"<html>", b"<" * 4096), "error_body", 502),
 }  # fmt: skip

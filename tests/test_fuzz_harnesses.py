@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,16 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from fuzz import fuzz_splits, fuzz_sse
+from fuzz import fuzz_anthropic, fuzz_splits, fuzz_sse
 from fuzz.__main__ import fuzz_with_hypothesis, load
+from fuzz.completeness import may_be_whole
+from fuzz.exchanges import Response
 from fuzz.inputs import HARNESSES, dictionary, inputs, seeds
 from fuzz.make_seeds import write_seeds
 from tests.split_points import EXHAUSTIVE
 from tokenwire.sse import SSEDecoder
+from tokenwire.wire import WIRE_KINDS
+from tokenwire.wire.anthropic.answer import MessageReader
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,6 +71,36 @@ def test_a_decoder_that_depends_on_the_cuts_is_found(monkeypatch: pytest.MonkeyP
         fuzz_splits.one_input(b'200 clean\n\ndata: {"choices":[{"delta":{"content":"ab"}}]}\n\n')
 
 
+def test_half_an_answer_that_passes_for_a_whole_one_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The harness of a wire format knows by itself what completes an answer."""
+    monkeypatch.setattr(MessageReader, "complete", True)
+    with pytest.raises(AssertionError):
+        fuzz_anthropic.one_input(b'{"type":"ping"}')
+
+
+@pytest.mark.parametrize("wire", WIRE_KINDS)
+def test_what_is_whole_is_known_for_every_wire_format(wire: str) -> None:
+    """It holds of all own streams that end well, and of none that breaks off."""
+    folder = ROOT / "tests" / "data" / wire.replace("-", "_")
+    told: set[bool] = set()
+    for file in folder.glob("*.events.json"):
+        case = json.loads(file.read_bytes())
+        [body] = [other for other in folder.glob(f"{file.name.split('.')[0]}.*") if other != file]
+        response = Response(body.read_bytes(), ending=case.get("ending", "clean"), wire=wire)
+        match case["events"][-1]:
+            case {"type": "end"}:
+                assert may_be_whole(response), file.name
+                told.add(True)
+            case {"reason": "truncated"} | {"error": "network"}:
+                assert not may_be_whole(response), file.name
+                told.add(False)
+            case _:
+                pass  # an error may follow a finish reason
+    assert told == {True, False}
+
+
 @every_harness
 def test_a_dictionary_speaks_the_language_of_its_seeds(name: str) -> None:
     """Most of its words stand in a seed; the escapes of libFuzzer are undone."""
@@ -95,4 +130,9 @@ def test_an_unknown_harness_is_refused_with_the_known_ones() -> None:
         check=False,
     )
     assert finished.returncode != 0
-    assert "{sse,ndjson,openai_chat,exchange,splits}" in finished.stderr
+    assert f"{{{','.join(HARNESSES)}}}" in finished.stderr
+
+
+def test_every_wire_format_has_a_harness() -> None:
+    """Named as its folder of streams is."""
+    assert {kind.replace("-", "_") for kind in WIRE_KINDS} <= HARNESSES.keys()

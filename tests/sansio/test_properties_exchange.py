@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from fuzz.exchanges import KEY, SMALL_LIMITS, Ending, Response, outcome_of, parse_response
 from fuzz.invariants import check_nothing_leaks, check_outcome, check_same_events, key_parts
-from tests.strategies import (
-    chat_streams,
-    chunkings,
-    few_examples,
-    headers,
-    mutated,
-    other_bodies,
-    statuses,
-)
+from tests.answer_streams import ANSWER_STREAMS
+from tests.answer_streams.failures import OTHER_BODIES
+from tests.strategies import chunkings, few_examples, headers, mutated, statuses
+from tokenwire.wire import WIRE_KINDS
 
 _ENDINGS: tuple[Ending, ...] = ("clean", "cut", "failure")
-bodies = (
-    st.binary(max_size=200)
-    | other_bodies.map(lambda case: case[0])
-    | mutated(other_bodies.map(lambda case: case[0]))
-    | mutated(chat_streams().map(lambda stream: stream.body))
-)
-responses = st.builds(Response, bodies, statuses, headers, st.sampled_from(_ENDINGS))
+
+
+def _bodies(wire: str) -> SearchStrategy[bytes]:
+    others = st.sampled_from([body for body, _ in OTHER_BODIES[wire]])
+    answers = ANSWER_STREAMS[wire].map(lambda stream: stream.body)
+    return st.binary(max_size=200) | others | mutated(others) | mutated(answers)
+
+
+def _responses(wire: str) -> SearchStrategy[Response]:
+    return st.builds(
+        Response, _bodies(wire), statuses, headers, st.sampled_from(_ENDINGS), st.just(wire)
+    )
+
+
+responses = st.sampled_from(WIRE_KINDS).flatmap(_responses)
 
 #: Servers put a key, or a part of one, in any text of theirs.
 _ECHOES = (

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from fuzz.exchanges import SMALL_LIMITS, single_bytes
 from fuzz.invariants import check_limit_is_last, check_memory, sse_items
 from fuzz.reference_sse import reference_events
-from tests.strategies import chat_streams, chunkings, few_examples, mutated
+from tests.answer_streams import ANSWER_STREAMS
+from tests.strategies import chunkings, few_examples, mutated
 from tokenwire.endpoint import Limits
 from tokenwire.sse import LimitExceeded, SSEDecoder
 
@@ -18,10 +19,11 @@ _PIECES = (
     b"\n", b"\r", b"\r\n", b"\n\n", b"\n\ndata: ", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\0", b" ",
     b"\xc3", b"\xa9", b"error: e", b"xyz" * 50,
 )  # fmt: skip
+answers = ANSWER_STREAMS["openai-chat"].map(lambda stream: stream.body)
 streams = (
     st.lists(st.sampled_from(_PIECES) | st.binary(max_size=3), max_size=30).map(b"".join)
-    | chat_streams().map(lambda stream: stream.body)
-    | mutated(chat_streams().map(lambda stream: stream.body))
+    | answers
+    | mutated(answers)
 )
 limits = st.builds(
     attrs.evolve,

@@ -36,10 +36,26 @@ def _ndjson() -> Read:
     return NDJSONDecoder(LIMITS).receive_data
 
 
-def _exchange() -> Read:
-    exchange, _ = sent_exchange(LIMITS)
+def _exchange(wire: str = "openai-chat") -> Read:
+    exchange, _ = sent_exchange(LIMITS, wire)
     exchange.receive_head(200, [])
     return exchange.receive_data
+
+
+def _anthropic() -> Read:
+    return _exchange("anthropic")
+
+
+def _gemini() -> Read:
+    return _exchange("gemini")
+
+
+def _responses() -> Read:
+    return _exchange("openai-responses")
+
+
+def _ollama() -> Read:
+    return _exchange("ollama")
 
 
 def _failed_exchange() -> Read:
@@ -85,6 +101,18 @@ def _delta(members: str) -> bytes:
     return b'data: {"choices":[{"index":0,"delta":{%s}}]}\n\n' % members.encode()
 
 
+def _block_delta(delta: bytes) -> bytes:
+    return b'data: {"type":"content_block_delta","index":0,"delta":{%s}}\n\n' % delta
+
+
+def _parts(parts: bytes) -> bytes:
+    return b'data: {"candidates":[{"content":{"parts":[%s]}}]}\n\n' % parts
+
+
+def _response_delta(kind: bytes, text: bytes) -> bytes:
+    return b'data: {"type":"response.%s.delta","item_id":"a","delta":"%s"}\n\n' % (kind, text)
+
+
 @pytest.mark.parametrize(
     ("make", "opening", "unit"),
     [
@@ -115,6 +143,52 @@ def _delta(members: str) -> bytes:
             id="a tool call",
         ),
         pytest.param(_failed_exchange, b"", b"<", id="an error body"),
+        pytest.param(
+            _anthropic,
+            _block_delta(b'"type":"text_delta","text":"\\ud83d"'),
+            _block_delta(b'"type":"text_delta","text":"ab"'),
+            id="anthropic: a torn text",
+        ),
+        pytest.param(
+            _anthropic,
+            b"",
+            _block_delta(b'"type":"signature_delta","signature":"ab"'),
+            id="anthropic: signatures",
+        ),
+        pytest.param(
+            _anthropic,
+            b'data: {"type":"content_block_start","content_block":{"type":"tool_use"}}\n\n',
+            _block_delta(b'"type":"input_json_delta","partial_json":"ab"'),
+            id="anthropic: a tool call",
+        ),
+        pytest.param(_gemini, _parts(b'{"text":"\\ud83d"}'), _parts(b'{"text":"ab"}'), id="gemini"),
+        pytest.param(
+            _gemini,
+            _parts(b'{"functionCall":{"name":"f","willContinue":true}}'),
+            _parts(
+                b'{"functionCall":{"willContinue":true,'
+                b'"partialArgs":[{"jsonPath":"$.a","stringValue":"b"}]}}'
+            ),
+            id="gemini: a call in pieces",
+        ),
+        pytest.param(
+            _responses,
+            _response_delta(b"output_text", b"\\ud83d"),
+            _response_delta(b"output_text", b"ab"),
+            id="responses: a torn text",
+        ),
+        pytest.param(
+            _responses,
+            b"",
+            _response_delta(b"function_call_arguments", b"ab"),
+            id="responses: a tool call",
+        ),
+        pytest.param(
+            _ollama,
+            b'{"message":{"content":"\\ud83d"}}\n',
+            b'{"message":{"content":"ab"}}\n',
+            id="ollama: a torn text",
+        ),
     ],
 )
 def test_time_is_linear(make: Callable[[], Read], opening: bytes, unit: bytes) -> None:
