@@ -1,4 +1,4 @@
-"""Fixtures for the whole suite: Hypothesis' profiles, certificates, and a real model's server."""
+"""For the whole suite: Hypothesis' profiles, figures, certificates, and a real model's server."""
 
 import os
 import ssl
@@ -11,6 +11,7 @@ import pytest
 import trustme
 from hypothesis import settings
 
+from tests.figures import Figures, figures_of, report_figures
 from tests.gguf import write_model
 from tests.llama import running_llama
 from tests.tls import tls_terminator
@@ -20,6 +21,19 @@ from tests.tls import tls_terminator
 settings.register_profile("dev", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.load_profile("ci" if "CI" in os.environ else "dev")
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what tests counted."""
+    report_figures(terminalreporter, config)
+
+
+@pytest.fixture(scope="session")
+def figures(pytestconfig: pytest.Config) -> Figures:
+    """Give a function that takes a line for the end of the report."""
+    return figures_of(pytestconfig)
 
 
 class TLSServer(NamedTuple):
@@ -74,3 +88,10 @@ def llama_tls(llama_url: str, server_context: ssl.SSLContext, ca_file: Path) -> 
     assert server_port is not None
     with tls_terminator(server_port, server_context) as port:
         yield TLSServer(f"https://localhost:{port}/v1", ca_file)
+
+
+@pytest.fixture(scope="session")
+def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder in which other people's servers may install themselves."""
+    home = os.environ.get("SERVERS_HOME")
+    return Path(home) if home else tmp_path_factory.mktemp("servers")

@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any, final
+from typing import Any, Final, final
 
 import attrs
 import pytest
 
+from fuzz import exchanges
 from fuzz.exchanges import KEY, PROMPT, Outcome, Response
 from fuzz.invariants import check_events, check_nothing_leaks
 from tokenwire.endpoint import Endpoint, Limits
@@ -28,6 +29,15 @@ from tokenwire.tokens import End
 from tokenwire.wire import wire_by_kind
 
 _CORPUS = os.environ.get("TOKENWIRE_CORPUS")
+
+#: The wire format that reads each folder.
+WIRE_OF_API: Final = {
+    "chat_completions": "openai-chat",
+    "anthropic_messages": "anthropic",
+    "gemini_generate": "gemini",
+    "ollama_chat": "ollama",
+    "responses": "openai-responses",
+}
 
 needs_recordings = pytest.mark.skipif(
     not _CORPUS,
@@ -61,7 +71,14 @@ def load(folder: Path) -> Recording:
     meta = json.loads((folder / "meta.json").read_bytes())
     headers = tuple((name, value) for name, value in meta["headers"])
     body = (folder / "body.bin").read_bytes()
-    return Recording(Response(body, meta["status"], headers), meta["expect"])
+    wire = WIRE_OF_API[folder.parent.name]
+    return Recording(Response(body, meta["status"], headers, wire=wire), meta["expect"])
+
+
+@cache
+def outcome(folder: Path) -> Outcome:
+    """Read a recorded response at once."""
+    return exchanges.outcome_of(load(folder).response)
 
 
 def outcome_of(

@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, final
+from typing import final
 
-import pytest
+from tests.figures import Figures
 
 EXHAUSTIVE = os.environ.get("TOKENWIRE_EXHAUSTIVE") == "1"
 
@@ -35,16 +35,25 @@ class SplitPoints:
 
     @classmethod
     @contextmanager
-    def reported(cls, config: pytest.Config, max_bytes_read: int) -> Generator[SplitPoints]:
-        """Give an instance, and say at the end in the terminal how many positions it chose."""
+    def reported(
+        cls,
+        what: str,
+        max_bytes_read: int,
+        figures: Figures,
+        all_by: str = "TOKENWIRE_EXHAUSTIVE=1",
+    ) -> Generator[SplitPoints]:
+        """Give an instance, and tell at the end how many positions it chose.
+
+        Args:
+            what: Whose positions these are.
+            max_bytes_read: As above.
+            figures: Takes what is told.
+            all_by: What checks them all.
+        """
         points = cls(max_bytes_read)
         yield points
-        left_out = "" if EXHAUSTIVE else "; TOKENWIRE_EXHAUSTIVE=1 checks all"
-        capture: Any = config.pluginmanager.getplugin("capturemanager")
-        with capture.global_and_fixture_disabled():
-            config.get_terminal_writer().line(
-                f"\n{points._chosen} of {points._all} split points checked{left_out}"
-            )
+        left_out = "" if points._chosen == points._all else f"; {all_by} checks all"
+        figures(f"{what}: {points._chosen} of {points._all} split points{left_out}")
 
     def of(self, body: bytes) -> list[int]:
         """Return positions of `body` to cut at, in order."""

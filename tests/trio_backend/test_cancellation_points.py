@@ -13,7 +13,7 @@ import attrs
 import pytest
 import trio
 
-from tests.trio_backend.conftest import Figures
+from tests.figures import Figures
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.routes import FEWER_ROUTES, ROUTES, TEXT, Route, Site
 from tokenwire_trio import HTTPProvider, HTTPTokenStream

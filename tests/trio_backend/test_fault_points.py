@@ -11,7 +11,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.trio_backend.conftest import Figures
+from tests.figures import Figures
 from tests.trio_backend.leaks import nothing_left_behind
 from tests.trio_backend.routes import ROUTES, TEXT, Route, Site
 from tokenwire.errors import NetworkError, ProviderError

@@ -9,8 +9,8 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.figures import Figures
 from tests.trio_backend import scenario_table
-from tests.trio_backend.conftest import Figures
 from tests.trio_backend.leaks import connections_to, living_tasks
 from tests.trio_backend.playing import Played, play, section_for
 from tokenwire.endpoint import Deadlines

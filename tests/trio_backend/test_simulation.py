@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.trio_backend.conftest import Figures
+from tests.figures import Figures
 from tests.trio_backend.prediction import Prediction, predict
 from tests.trio_backend.providers import HELLO, provider_section
 from tests.trio_backend.simulated_network import Plan, SimulatedNetwork

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Self
 import pytest
 import trio
 
-from tests.trio_backend.conftest import Figures
+from tests.figures import Figures
 from tests.trio_backend.leaks import living_tasks, open_descriptors
 from tests.trio_backend.providers import HELLO, provider_section
 from tokenwire_trio import HTTPProvider, open_provider

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from itertools import repeat
 
-import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.figures import Figures
 from tests.trio_backend.providers import HELLO, provider_section
 from tests.trio_backend.servers import MemoryNetwork, answer, answers_each, refusal
 from tokenwire import NetworkError, RetryPolicy
@@ -70,14 +70,13 @@ async def call_and_cancel(step: int) -> bool:
 
 
 async def test_a_call_can_be_cancelled_at_every_point(
-    autojump_clock: MockClock, capsys: pytest.CaptureFixture[str]
+    autojump_clock: MockClock, figures: Figures
 ) -> None:
     """Connections are closed, places given back, and the next call works."""
     points = 0
     while await call_and_cancel(points + 1):
         points += 1
-    with capsys.disabled():
-        print(f"\ncancelled a wrapped call at {points} points", end=" ")  # noqa: T201  # a figure
+    figures(f"cancelled through Limited, Fallback and Retrying: {points} points")
     assert points > 20
 
 
