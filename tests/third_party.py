@@ -62,6 +62,19 @@ def running_proxy(name: str, home: Path, login: str = "") -> Generator[int, None
 
 
 @contextmanager
+def running_aimock(home: Path, answers: Path | None = None) -> Generator[int, None, None]:
+    """Run aimock, which speaks every API, and give its port.
+
+    Args:
+        home: Where it may install itself.
+        answers: A file of what it answers to which prompt, see its documentation; without one, it
+            has those that come with the script.
+    """
+    with _running("aimock", home, AIMOCK_FIXTURES=str(answers or "")) as port:
+        yield port
+
+
+@contextmanager
 def _running(
     name: str, home: Path, *args: str, ports: int = 1, **environ: str
 ) -> Generator[int, None, None]:

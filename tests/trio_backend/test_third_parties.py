@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -55,13 +54,6 @@ async def error_of(section: ProviderSection, prompt: str = "Hello") -> ProviderE
             async with provider.complete([Message.user(prompt)], BRIEFLY) as stream:
                 await stream.collect()
     return caught.value
-
-
-@pytest.fixture(scope="session")
-def servers_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder in which servers may install themselves."""
-    home = os.environ.get("SERVERS_HOME")
-    return Path(home) if home else tmp_path_factory.mktemp("servers")
 
 
 # nginx in front of a real model
