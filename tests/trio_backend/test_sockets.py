@@ -6,7 +6,6 @@ import shutil
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -218,7 +217,7 @@ async def test_authorities_may_be_in_a_directory(
     """Where files are named by their hashes, as OpenSSL wants it."""
     shutil.copy(ca_file, tmp_path / "ours.pem")
     openssl = shutil.which("openssl") or ""
-    subprocess.run([openssl, "rehash", tmp_path], check=True, capture_output=True)
+    await trio.run_process([openssl, "rehash", str(tmp_path)])
     async with socket_server(replies(answer("a")), server_context) as url:
         tls = TLSSettings(ca_dir=str(tmp_path), replace_system_cas=True)
         async with streaming(provider_section(url, tls=tls)) as stream:
