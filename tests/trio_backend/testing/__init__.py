@@ -1,0 +1,1 @@
+"""Tests of the kit for providers of others, and of ours by it."""
