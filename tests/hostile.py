@@ -130,8 +130,10 @@ def _gemini_pieces(limits: Limits) -> Iterator[bytes]:
     """Give the arguments of one call, member by member, without end."""
     opening = _gemini_chunk('{"functionCall":{"name":"f","willContinue":true}}')
     yield f"data: {opening}\n\n".encode()
-    piece = '{"partialArgs":[{"jsonPath":"$.a@","boolValue":true}],"willContinue":true}'
-    yield from _numbered(_gemini_chunk(f'{{"functionCall":{piece}}}'))(limits)
+    # Many a chunk: silence, as which pieces count, would end the call before its size does.
+    pieces = ",".join(f'{{"jsonPath":"$.a@_{number}"}}' for number in range(20))
+    part = f'{{"functionCall":{{"partialArgs":[{pieces}],"willContinue":true}}}}'
+    yield from _numbered(_gemini_chunk(part))(limits)
 
 
 def _responses(limit: str, *events: str) -> Hostile:

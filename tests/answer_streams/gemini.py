@@ -74,7 +74,7 @@ def _whole_calls(draw: st.DrawFn) -> Unit:
     function: Object = {"name": name, **({"id": call_id} if call_id else {})}
     function |= {} if args is None else {"args": args}
     part, signature = draw(_signed({"functionCall": function}))
-    call = Call(call_id, name, json.dumps(args or {}))
+    call = Call(call_id, name, "" if args is None else json.dumps(args))
     return Unit(parts=(part,), call=call, signature=signature)
 
 
@@ -114,7 +114,7 @@ def _calls_in_pieces(draw: st.DrawFn) -> Unit:
         pieces += more
     going_on = [{**function, "willContinue": True} for function in ({"name": name}, *pieces)]
     functions: list[Object] = [*going_on, {}]
-    call = Call(None, name, json.dumps(args))
+    call = Call(None, name, json.dumps(args) if args else "")
     return Unit(parts=tuple({"functionCall": function} for function in functions), call=call)
 
 

@@ -87,7 +87,7 @@ def _check_choice(read: Choice, said: Said) -> None:
 def _same_value(arguments: str) -> Any:
     """Return what arguments mean, where they are JSON: some wire formats write it anew."""
     try:
-        return json.loads(arguments or "{}")
+        return json.loads(arguments)
     except ValueError:
         return arguments
 

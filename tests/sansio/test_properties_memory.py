@@ -12,6 +12,7 @@ import attrs
 import pytest
 
 from fuzz.invariants import retained_bytes
+from tests.figures import Figures
 from tests.hostile import HOSTILE, MAX_BYTES_READ, MiB, read
 from tests.split_points import EXHAUSTIVE
 from tokenwire.endpoint import Limits
@@ -97,7 +98,7 @@ def test_a_decoder_alone_cuts_off_what_is_endless(
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="takes a minute: set TOKENWIRE_EXHAUSTIVE=1")
 @every_body
-def test_resident_memory_stays_within_the_limit_and_16_mib(name: str) -> None:
+def test_resident_memory_stays_within_the_limit_and_16_mib(name: str, figures: Figures) -> None:
     """With the default limits, and counted by what the system gives to a fresh process."""
     finished = subprocess.run(
         [sys.executable, "-m", "tests.hostile", name],
@@ -107,9 +108,14 @@ def test_resident_memory_stays_within_the_limit_and_16_mib(name: str) -> None:
         text=True,
         check=True,
     )
-    figures = json.loads(finished.stdout)
+    measured = json.loads(finished.stdout)
     limit = HOSTILE[name].limit
     # Tokens of two characters do not reach their limit in the two hundred MiB that are read.
-    if limit in attrs.asdict(Limits()) and figures["bytes_read"] < MAX_BYTES_READ:
-        assert f"limits.{limit} (" in figures["error"]
-    assert figures["grown_bytes"] <= _allowed(name, Limits()) + 16 * MiB, figures
+    if limit in attrs.asdict(Limits()) and measured["bytes_read"] < MAX_BYTES_READ:
+        assert f"limits.{limit} (" in measured["error"]
+    allowed = _allowed(name, Limits())
+    assert measured["grown_bytes"] <= allowed + 16 * MiB, measured
+    figures(
+        f"memory: endless {name}: {measured['grown_bytes'] / MiB:.1f} MiB,"
+        f" {allowed / MiB:.1f} + 16 MiB allowed"
+    )

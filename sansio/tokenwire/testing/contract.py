@@ -9,6 +9,7 @@ from typing import final
 import attrs
 
 from tokenwire.testing import answer_checks, failure_checks, request_checks
+from tokenwire.testing.invariants import require_assertions
 from tokenwire.testing.samples import AnswerSample, FailureSample, WireSample
 
 
@@ -51,7 +52,11 @@ def wire_contract(sample: WireSample) -> tuple[WireCheck, ...]:
 
     Returns:
         The checks, named ``requests: …``, ``answer …: …``, ``failure …: …`` and ``failures: …``.
+
+    Raises:
+        RuntimeError: Under ``python -O``, where no check could fail.
     """
+    require_assertions()
     return tuple(_checks(sample))
 
 

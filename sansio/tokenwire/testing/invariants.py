@@ -61,6 +61,19 @@ Event: TypeAlias = Token | ProviderError
 LIMIT_NAMES: Final = tuple(attribute.name for attribute in attrs.fields(Limits))
 
 
+def require_assertions(*, in_force: bool = __debug__) -> None:
+    """Refuse to check anything where Python was told to leave assertions out.
+
+    Args:
+        in_force: Whether they are in.
+
+    Raises:
+        RuntimeError: Under ``python -O``.
+    """
+    if not in_force:
+        raise RuntimeError("python -O leaves assertions out, and so every check: run without -O")
+
+
 # 1. Tokens or a ProviderError, and nothing else
 
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, ClassVar
@@ -626,6 +628,20 @@ def test_every_promise_can_be_broken() -> None:
     names = {str(check) for check in wire_contract(sample_of(Honest()))}
     broken = {promise for _, _, promises in BREACHES for promise in promises}
     assert names - broken == {"failure S: neither key nor prompt shows"}  # that of F can fail
+
+
+def test_without_assertions_there_are_no_checks() -> None:
+    """A contract that cannot fail refuses to begin."""
+    program = (
+        f"import sys; sys.path[:] = {sys.path!r}\n"
+        "from tests.sansio.testing.honest import Honest, sample_of\n"
+        "from tokenwire.testing import wire_contract\n"
+        "wire_contract(sample_of(Honest()))"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-O", "-c", program], capture_output=True, text=True, check=False
+    )
+    assert "RuntimeError: python -O leaves assertions out" in ran.stderr
 
 
 def test_samples_must_show_something() -> None:

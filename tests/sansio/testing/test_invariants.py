@@ -27,6 +27,7 @@ from tokenwire.testing.invariants import (
     check_one_end,
     check_same_events,
     check_state_of,
+    require_assertions,
     shown_by_error,
 )
 from tokenwire.tokens import (
@@ -46,7 +47,8 @@ _ANY: Any = None  # what no type checker would let through
 
 
 def _other(**facts: Any) -> OtherError:
-    return OtherError(**{"provider": "p", "message": "It failed.", **facts})
+    given: dict[str, Any] = {"provider": "p", "message": "It failed.", **facts}
+    return OtherError(**given)
 
 
 class SixthError(ProviderError):
@@ -180,6 +182,13 @@ def test_an_exchange_says_what_its_events_say() -> None:
         check_state_of(exchange, [END])
     with pytest.raises(AssertionError, match="did not fail its exchange"):
         check_state_of(exchange, [_other()])
+
+
+def test_nothing_is_checked_without_assertions() -> None:
+    """What cannot fail says nothing."""
+    require_assertions()
+    with pytest.raises(RuntimeError, match="run without -O"):
+        require_assertions(in_force=False)
 
 
 def test_a_key_in_any_text_of_an_error_is_found() -> None:

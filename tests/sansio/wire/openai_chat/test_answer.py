@@ -192,6 +192,8 @@ def test_the_end_speaks_of_the_first_choice() -> None:
 QUIET: list[dict[str, Any] | str] = [
     "",
     "  ",
+    '{"x":"\\ud83d"}',
+    '{"x":1e999}',
     {},
     {"choices": []},
     {"choices": None},
