@@ -7,6 +7,9 @@ PROMPT ?= Explain in three sentences why the sea is salty.
 ARGS ?=
 # How long `make fuzz` runs, all fuzzers together.
 FUZZ_SECONDS ?= 60
+# What `make bench` runs, for instance: BENCH="stream first-token --rounds 5 --clients tokenwire,openai".
+# All that there is takes a few minutes; see `python -m tests.bench --help`.
+BENCH ?=
 # Which mutants `make mutants` tries, such as 'tokenwire.sse.*'; all when empty. Many minutes.
 MUTANTS ?=
 
@@ -16,10 +19,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types coverage fuzz mutants clean
+.PHONY: help demo test lint format types coverage coverage-all fuzz mutants bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMPS)/local ## stream an answer of a real language model on this machine
 	@$(BIN)/tokenwire ask --local "$(PROMPT)"
@@ -39,11 +42,17 @@ format: $(STAMPS)/lint ## rewrite the code in its style
 types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/local ## check types with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
+	@for package in tokenwire tokenwire_trio; do \
+	  PATH="$(abspath $(BIN)):$$PATH" pyright --ignoreexternal --verifytypes $$package >$(VENV)/types.txt || { cat $(VENV)/types.txt; exit 1; }; \
+	  echo "$$package: every public name has a type"; \
+	done
 
 # tests/sansio alone covers the core, so the transport's tests can't hide a gap in the core's.
-coverage: $(STAMPS)/test $(STAMPS)/local ## measure branches: all of the core's, and a report of the rest
+coverage: $(STAMPS)/test $(STAMPS)/local ## measure branches of the core: all of them, by its own tests
 	@$(BIN)/coverage run -m pytest tests/sansio
 	@$(BIN)/coverage report --include='sansio/*' --fail-under=100
+
+coverage-all: coverage ## the same, and a report of the transport's by the whole suite
 	@$(BIN)/coverage run --append -m pytest --ignore=tests/sansio
 	@$(BIN)/coverage report
 
@@ -56,6 +65,10 @@ mutants: $(STAMPS)/test $(STAMPS)/mutants $(STAMPS)/local ## change the parsers 
 	@for item in pyproject.toml README.md fuzz tests trio_backend; do ln -sfn ../$$item .mutmut/$$item; done
 	@cd .mutmut && $(abspath $(BIN))/mutmut run $(MUTANTS)
 	@cd .mutmut && $(abspath $(BIN))/mutmut results
+
+# Other people's clients have environments of their own: litellm wants another openai than the newest.
+bench: $(STAMPS)/bench $(STAMPS)/bench-litellm ## measure against other clients; what and how often: make bench BENCH="parse --rounds 5"
+	@$(VENV)/bench/bin/python -m tests.bench --python litellm=$(VENV)/bench-litellm/bin/python $(BENCH)
 
 clean: ## remove the environment and all that the tools left
 	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mutmut .mypy_cache .pytest_cache .ruff_cache
@@ -80,4 +93,12 @@ $(STAMPS)/local: $(STAMPS)/venv pyproject.toml
 $(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz $(STAMPS)/mutants: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what $(@F) needs ..."
 	@$(PIP) install --group $(@F)
+	@touch $@
+
+$(STAMPS)/bench: tests/bench/requirements.txt
+$(STAMPS)/bench-litellm: tests/bench/requirements-litellm.txt
+$(STAMPS)/bench $(STAMPS)/bench-litellm: $(STAMPS)/venv pyproject.toml
+	@echo "Making the environment $(VENV)/$(@F) ..."
+	@$(BIN)/python -m venv $(VENV)/$(@F)
+	@$(VENV)/$(@F)/bin/python -m pip --disable-pip-version-check -qq install --requirement $(filter %.txt,$^)
 	@touch $@
