@@ -313,10 +313,11 @@ class CompletionBuilder:
             for token in tokens
             if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
         ]
+        if len(texts) != len(tokens):
+            return False
         text = "".join(texts)
-        size = self._bytes + len(text)
-        fits = self._max_bytes is None or size <= self._max_bytes
-        if len(texts) != len(tokens) or not text.isascii() or not fits:
+        size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
+        if self._max_bytes is not None and size > self._max_bytes:
             return False
         last.add(text)
         self._bytes = size

@@ -129,17 +129,9 @@ class SSEDecoder:
             return items
         if self._after_cr or _CR in data:
             data = self._end_lines_with_lf(data)
-        if self._line and not self._block_started and b"\n\n" in data:
-            data = bytes(self._line) + data  # a block that was cut in its first line is whole again
-            self._line.clear()
-        start, end = 0, data.rfind(b"\n\n") + 2
-        if self._block_started or self._line:
-            start = data.find(b"\n\n") + 2  # where the block ends that an earlier read began
-        if start < end > 1:
-            self._receive_lines(data[:start], items)
-            self._receive_blocks(data[start:end], items)
-            self._receive_lines(data[end:], items)
-        else:
+        if b"\n\n" in data:
+            data = self._receive_block_ends(data, items)
+        if data:
             self._receive_lines(data, items)
         return items
 
@@ -184,6 +176,20 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
+    def _receive_block_ends(self, data: bytes, items: list[SSEItem]) -> bytes:
+        """Take what reaches up to the last blank line; return what stands behind it."""
+        start = 0
+        if self._block_started:
+            start = data.index(b"\n\n") + 2  # where the block ends that an earlier read began
+            self._receive_lines(data[:start], items)
+        elif self._line:
+            data = bytes(self._line) + data  # a block that was cut in its first line is whole again
+            self._line.clear()
+        end = data.rindex(b"\n\n") + 2
+        if start < end:
+            self._receive_blocks(data[start:end], items)
+        return data[end:]
+
     def _receive_blocks(self, data: bytes, items: list[SSEItem]) -> None:
         """Take whole blocks, the decoder being between two of them."""
         if (
@@ -199,9 +205,12 @@ class SSEDecoder:
 
     def _read_uniform(self, data: bytes) -> list[ServerSentEvent]:
         """Read blocks that are all alike; return nothing if they are not, or of another form."""
-        *lines, _ = data.split(b"\n")
         event_id = self._last_event_id
-        if data.startswith(b"data: "):
+        is_plain = data.startswith(b"data: ")
+        if is_plain and data.index(b"\n") == len(data) - 2:  # a single one, as live streams bring
+            return [ServerSentEvent(data[6:-2], "message", event_id)]
+        *lines, _ = data.split(b"\n")
+        if is_plain:
             lines_of_a_block = 2
             events = [
                 ServerSentEvent(line[6:], "message", event_id)
@@ -223,8 +232,6 @@ class SSEDecoder:
 
     def _receive_lines(self, data: bytes, items: list[SSEItem]) -> None:
         """Take bytes of any kind, line by line; one without an end waits for it in `_line`."""
-        if not data:
-            return
         *lines, rest = data.split(b"\n")
         if lines and self._line:
             lines[0] = bytes(self._line) + lines[0]

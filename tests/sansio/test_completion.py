@@ -292,3 +292,15 @@ def test_types_are_hashable_where_they_can_be() -> None:
     """Completions are values."""
     completion: Any = put_together(TextDelta("a"), END)
     assert hash(completion) == hash(put_together(TextDelta("a"), END))
+
+
+@pytest.mark.parametrize("text", ["ab", "äb", "ä", "😀"])
+def test_text_costs_the_same_alone_and_among_others(text: str) -> None:
+    """Where an answer is cut off does not depend on how many tokens a read brings."""
+    tokens = [TextDelta(text)] * 50
+    for bound in range(1024, 1064):
+        together, alone = CompletionBuilder(bound), CompletionBuilder(bound)
+        first = together.extend(tokens[:1])
+        taken = first + together.extend(tokens[1:]) if first else 0
+        assert taken == sum(alone.extend([token]) for token in tokens)
+        assert together.completion() == alone.completion()

@@ -124,6 +124,8 @@ class EventStreamAnswer:
         if not self._saw_event:
             self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
             self._saw_event = bool(events)
+        if not events:
+            return
         receive_event, max_values = self._reader.receive_event, self._limits.json_values
         before = len(tokens)
         for event in events:
@@ -132,13 +134,14 @@ class EventStreamAnswer:
             if len(event.data) > max_values:
                 refuse_many_values(event.data, self._limits)
             receive_event(event, tokens)
-            if len(tokens) == before:
+            count = len(tokens)
+            if count == before:
                 self._silence.last(_MIN_FRAME + len(event.data))
             elif type(tokens[-1]) is End:
                 return
             else:
                 self._silence.bytes = 0
-                before = len(tokens)
+                before = count
 
     def _receive_last_event(self, event: ServerSentEvent, tokens: list[Token]) -> None:
         """Take an event that no blank line ended: it counts if it is whole."""
