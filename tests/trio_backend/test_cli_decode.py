@@ -16,7 +16,9 @@ from tests.trio_backend.cli_process import (
 )
 from tests.trio_backend.servers import DONE_EVENT, FINISH_EVENT, event, text_event
 from tokenwire.exchange import Exchange
+from tokenwire.wire import WIRE_KINDS
 
+_DATA = Path(__file__).parents[1] / "data"
 _BODY = text_event("Grüße ") + text_event("日本語 👋") + FINISH_EVENT + DONE_EVENT
 _TEXTS = ["Grüße ", "日本語 👋"]
 
@@ -36,6 +38,15 @@ def test_the_events_of_a_body_are_printed(body: str) -> None:
     assert result.exit_code == 0
     assert [text["text"] for text in texts] == _TEXTS
     assert (end["type"], end["finish"]) == ("end", "stop")
+
+
+@pytest.mark.parametrize("wire", WIRE_KINDS)
+def test_every_wire_format_is_read(wire: str) -> None:
+    """That includes those that make no request without a model, or a bound on the answer."""
+    body = _DATA / wire.replace("-", "_") / f"reference.{'ndjson' if wire == 'ollama' else 'sse'}"
+    result = invoke("decode", "--wire", wire, str(body))
+    assert result.exit_code == 0, result.stderr
+    assert json_lines(result.stdout_bytes)[-1]["type"] == "end"
 
 
 @pytest.mark.parametrize(

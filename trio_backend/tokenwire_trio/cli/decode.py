@@ -14,6 +14,7 @@ from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError
 from tokenwire.exchange import Exchange, State
 from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
 from tokenwire.tokens import Token
 from tokenwire.wire import WIRE_KINDS, wire_by_kind
 from tokenwire_trio.cli.ending import ends_with_exit_code
@@ -28,8 +29,10 @@ _Headers: TypeAlias = list[tuple[str, str]]
 #: As much as the transport takes from the network at once.
 _PIECE_BYTES: Final = 64 * 1024
 
-#: A request has to be made before its response can come in; nothing is sent to this address.
+#: A request has to be made before its response can come in; nothing is sent to this address, and
+#: the settings are those without which some wire formats make no request.
 _NOWHERE: Final = "http://localhost"
+_ANY_SETTINGS: Final = ProviderConfig(model="-", max_output_tokens=1)
 
 _ENDED: Final = (State.DONE, State.FAILED)
 
@@ -132,7 +135,7 @@ def decode(
     exchange = Exchange(
         wire_by_kind(wire or WIRE_KINDS[0]), Endpoint(base_url=_NOWHERE, quirks=quirk)
     )
-    exchange.send([Message.user("-")])
+    exchange.send([Message.user("-")], _ANY_SETTINGS)
     return _print_events(_replay(exchange, recording))
 
 
