@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tokenwire_trio.limited import Limited, Rate
     from tokenwire_trio.provider import HTTPProvider, OpenAIProvider, open_provider
     from tokenwire_trio.retrying import Retrying
+    from tokenwire_trio.socket_provider import SocketProvider
     from tokenwire_trio.stream import HTTPTokenStream
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "OpenAIProvider",
     "Rate",
     "Retrying",
+    "SocketProvider",
     "may_succeed_elsewhere",
     "open_provider",
 ]
@@ -43,6 +45,7 @@ _HOMES: Final = {
     "OpenAIProvider": "tokenwire_trio.provider",
     "Rate": "tokenwire_trio.limited",
     "Retrying": "tokenwire_trio.retrying",
+    "SocketProvider": "tokenwire_trio.socket_provider",
     "may_succeed_elsewhere": "tokenwire_trio.fallback",
     "open_provider": "tokenwire_trio.provider",
 }
@@ -55,7 +58,7 @@ def __getattr__(name: str) -> object:
     try:
         value: object = getattr(import_module(home), name)
     except ModuleNotFoundError as error:
-        if error.name not in ("trio", "h11"):
+        if error.name not in ("trio", "h11", "trio_websocket"):
             raise
         raise ImportError(f'{error.name} is missing: pip install "tokenwire[trio]"') from None
     globals()[name] = value

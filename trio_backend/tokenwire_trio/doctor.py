@@ -26,10 +26,12 @@ from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import End, Token
+from tokenwire.wire import SOCKET_KINDS
 from tokenwire_trio.dialing import Dial
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.progress import Progress, Result
 from tokenwire_trio.provider import HTTPProvider
+from tokenwire_trio.socket_provider import SocketProvider
 from tokenwire_trio.tcp import Address
 from tokenwire_trio.tls_stream import TLSStream
 
@@ -150,7 +152,8 @@ async def _pass_on(
 
 
 async def _call(section: ProviderSection, examination: _Examination, dial: Dial | None) -> Report:
-    async with HTTPProvider(section, dial=dial, observer=examination) as provider:
+    kind = SocketProvider if section.kind in SOCKET_KINDS else HTTPProvider
+    async with kind(section, dial=dial, observer=examination) as provider:
         url = provider.url
         try:
             async with provider.complete(_PROMPT) as stream:

@@ -13,7 +13,7 @@ import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar, assert_never
+from typing import Final, TypeVar, assert_never, cast
 
 import h11
 import trio
@@ -200,7 +200,8 @@ def _numbered(error: BaseException | None) -> list[OSError]:
     Where there are none, that is the error itself.
     """
     if isinstance(error, BaseExceptionGroup):
-        return [one for part in error.exceptions for one in _numbered(part)]
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return [one for part in group.exceptions for one in _numbered(part)]
     if not isinstance(error, OSError):
         return []
     return (_numbered(error.__cause__) if error.errno is None else []) or [error]

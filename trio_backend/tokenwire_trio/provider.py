@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from types import TracebackType
@@ -15,19 +15,19 @@ from tokenwire.config import ConfigError, ProviderSection
 from tokenwire.connection_settings import ProxySettings
 from tokenwire.endpoint import Deadlines, Endpoint
 from tokenwire.errors import AuthError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Exchange, request_url
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.proxy_environment import proxy_from_environ
 from tokenwire.secret import Secret
-from tokenwire.wire import wire_by_kind
+from tokenwire.wire import SOCKET_KINDS, Wire, wire_by_kind
 from tokenwire_trio.call import Call
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.credentials import Credentials
 from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.dialing import Dial, Dialer
 from tokenwire_trio.progress import Observer
-from tokenwire_trio.stream import HTTPTokenStream
+from tokenwire_trio.stream import HTTPTokenStream, OngoingCall
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -44,6 +44,7 @@ class HTTPProvider:
             on top of it where the URL says https. For tests, and for ways to a server that this
             library does not know.
         observer: Watches how every call gets on.
+        wires: Wire formats of others that the section may name, besides those of this library.
 
     Raises:
         ConfigError: If the wire format is unknown, or what the environment calls a proxy is none.
@@ -59,19 +60,25 @@ class HTTPProvider:
         *,
         dial: Dial | None = None,
         observer: Observer | None = None,
+        wires: Iterable[Wire] = (),
     ) -> None:
         if self.kinds and section.kind not in self.kinds:
             raise ConfigError(
                 f"{type(self).__name__} takes kind {' or '.join(sorted(self.kinds))},"
                 f" not {section.kind!r}: open_provider takes every kind"
             )
-        self._wire = wire_by_kind(section.kind)
+        if section.kind in SOCKET_KINDS and not self.kinds:
+            raise ConfigError(
+                f"{section.kind!r} is spoken over a WebSocket: SocketProvider and open_provider"
+                " take it"
+            )
+        self._wire = wire_by_kind(section.kind, wires)
         self._wire.check_quirks(section.endpoint.quirks)
         self._endpoint = section.endpoint
         self._defaults = section.defaults
         self._credentials = Credentials(section.endpoint.credential, self._name)
-        dialer = Dialer(section.endpoint, _proxy_for(section.endpoint), dial)
-        self._connections = Connections(dialer, section.endpoint.pool, observer)
+        self._dialer = Dialer(section.endpoint, proxy_for(section.endpoint), dial)
+        self._connections = Connections(self._dialer, section.endpoint.pool, observer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._wire.kind} at {self._endpoint.base_url}>"
@@ -81,12 +88,10 @@ class HTTPProvider:
         """Where requests go: the final URL, without query parameters.
 
         Raises:
-            LocalProtocolError: If it depends on a setting that has no default.
+            LocalProtocolError: If a setting is part of it, as the model is on some APIs, and
+                `ProviderSection.defaults` leaves that unset.
         """
-        exchange = Exchange(self._wire, attrs.evolve(self._endpoint, credential=None))
-        # Only the wire format knows the path; no request is sent.
-        exchange.send([Message.user("?")], self._defaults)
-        return exchange.url
+        return request_url(self._wire, self._endpoint, self._defaults)
 
     def complete(
         self, messages: Sequence[Message], config: ProviderConfig = _NOTHING_SET
@@ -117,7 +122,7 @@ class HTTPProvider:
         """
         settings = config.merged_over(self._defaults)
         prepare = partial(self._prepare_call, messages, settings)
-        return _Completion(prepare, self._credentials, self._endpoint.deadlines)
+        return AnswerBlock(prepare, self._credentials, self._endpoint.deadlines)
 
     def _prepare_call(
         self,
@@ -125,9 +130,12 @@ class HTTPProvider:
         config: ProviderConfig,
         credential: Secret | None,
         clock: CallClock,
-    ) -> Call:
+    ) -> OngoingCall:
         """Make the request, without sending it."""
-        exchange = Exchange(self._wire, attrs.evolve(self._endpoint, credential=credential))
+        endpoint = self._endpoint
+        if credential is not endpoint.credential:  # another one checks all settings again
+            endpoint = attrs.evolve(endpoint, credential=credential)
+        exchange = Exchange(self._wire, endpoint)
         request = exchange.send(messages, config)
         self._connections.prepare()
         return Call(
@@ -183,17 +191,18 @@ class HTTPProvider:
 class OpenAIProvider(HTTPProvider):
     """A provider that speaks OpenAI's chat completions; see `HTTPProvider`."""
 
-    kinds = frozenset({"openai-chat"})
+    kinds: ClassVar[frozenset[str]] = frozenset({"openai-chat"})
 
 
 def open_provider(
-    section: ProviderSection, *, dial: Dial | None = None
+    section: ProviderSection, *, dial: Dial | None = None, wires: Iterable[Wire] = ()
 ) -> AbstractAsyncContextManager[HTTPProvider]:
     """Open a provider of any kind, and close its connections at the end of the block.
 
     Args:
         section: Wire format, endpoint and default settings, for instance ``config.provider``.
         dial: See `HTTPProvider`.
+        wires: See `HTTPProvider`.
 
     Returns:
         A context manager that gives the provider. Opening it moves no byte.
@@ -202,11 +211,19 @@ def open_provider(
         ConfigError: If the wire format is unknown.
         ValueError: If the endpoint has a quirk that the wire format does not know.
     """
-    return HTTPProvider(section, dial=dial)
+    if section.kind in SOCKET_KINDS:
+        from tokenwire_trio.socket_provider import SocketProvider  # which imports this module
+
+        return SocketProvider(section, dial=dial)
+    return HTTPProvider(section, dial=dial, wires=wires)
 
 
-def _proxy_for(endpoint: Endpoint) -> ProxySettings | None:
-    """Return the endpoint's proxy, from the environment where it says so."""
+def proxy_for(endpoint: Endpoint) -> ProxySettings | None:
+    """Return the endpoint's proxy, from the environment where it says so.
+
+    Raises:
+        ConfigError: If what the environment calls a proxy is none.
+    """
     if not isinstance(endpoint.proxy, str):
         return endpoint.proxy
     try:
@@ -217,7 +234,7 @@ def _proxy_for(endpoint: Endpoint) -> ProxySettings | None:
 
 
 @final
-class _Completion:
+class AnswerBlock:
     """The block of one answer.
 
     Args:
@@ -231,7 +248,7 @@ class _Completion:
 
     def __init__(
         self,
-        prepare: Callable[[Secret | None, CallClock], Call],
+        prepare: Callable[[Secret | None, CallClock], OngoingCall],
         credentials: Credentials,
         deadlines: Deadlines,
     ) -> None:

@@ -3,17 +3,56 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Self, cast, final
+from typing import Protocol, Self, cast, final
 
-import attrs
 import trio
 
 from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
+from tokenwire.exchange import Exchange
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
-from tokenwire_trio.call import Call, Events
+from tokenwire_trio.call import Events
 from tokenwire_trio.conflict import ConflictDetector
+
+
+class OngoingCall(Protocol):
+    """A call under way, over HTTP or a socket; `tokenwire_trio.call.Call` says what each does."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """What reads the answer."""
+        ...
+
+    @property
+    def response(self) -> ResponseInfo:
+        """The response as far as its head has come, and the timings."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last event has come."""
+        ...
+
+    async def start(self) -> Events:
+        """Send the request, and wait until the answer begins."""
+        ...
+
+    async def receive(self) -> Events:
+        """Wait for what comes next."""
+        ...
+
+    async def settle(self) -> None:
+        """Give up what is not needed after the last event."""
+        ...
+
+    async def finish(self) -> None:
+        """Give the call up as the end of its block does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Give the call up now, even when cancelled."""
+        ...
 
 
 @final
@@ -32,7 +71,7 @@ class HTTPTokenStream:
 
     __slots__ = ("_call", "_closed", "_failure", "_next", "_one_reader", "_tokens")
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: OngoingCall) -> None:
         self._call = call
         self._tokens: Sequence[Token] = ()
         self._next = 0  # index of the next token to return
@@ -111,7 +150,7 @@ class HTTPTokenStream:
     @property
     def response(self) -> ResponseInfo:
         """Status, request id, rate limits and timings, as far as they are known."""
-        return attrs.evolve(self._call.exchange.response, timings=self._call.clock.timings)
+        return self._call.response
 
     def partial(self) -> Completion:
         """Return all that has arrived, also after a failure and what was not asked for yet."""

@@ -12,13 +12,14 @@ from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.request import HTTPRequest
 from tokenwire.secret import REDACTED, Scrubber, Secret
-from tokenwire.wire import wire_by_kind
+from tokenwire.wire import SOCKET_KINDS, wire_by_kind
 from tokenwire_trio.cli.conversation import conversation_options
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import ExitCode
 from tokenwire_trio.cli.key_values import is_credential
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
 from tokenwire_trio.cli.provider_section import load_target
+from tokenwire_trio.cli.refusal import Refusal
 
 
 @click.command()
@@ -31,6 +32,10 @@ def encode(options: ProviderOptions, messages: list[Message]) -> ExitCode:
     The options are those of 'tokenwire ask'. Keys in headers and the URL are left out.
     """
     section = load_target(options, os.environ).section
+    if section.kind in SOCKET_KINDS:
+        raise Refusal(
+            f"{section.kind} is spoken over a WebSocket: there is no HTTP request to print"
+        )
     exchange = Exchange(wire_by_kind(section.kind), section.endpoint)
     request = exchange.send(messages, section.defaults)
     sys.stdout.buffer.write(_redacted_json(request, section.endpoint) + b"\n")

@@ -9,7 +9,7 @@ import attrs
 import click
 
 from tokenwire.provider_config import Tool
-from tokenwire.wire import WIRE_KINDS
+from tokenwire.wire import SOCKET_KINDS, WIRE_KINDS
 from tokenwire_trio.cli.key_values import header_lines, json_items, text_items
 from tokenwire_trio.cli.tool_file import tools_from_files
 
@@ -54,7 +54,9 @@ class ProviderOptions:
 
 #: Needed by `tokenwire decode` too, which has no provider.
 wire_option: Final = click.option(
-    "--wire", type=click.Choice(WIRE_KINDS), help=f"Wire format.  [default: {WIRE_KINDS[0]}]"
+    "--wire",
+    type=click.Choice((*WIRE_KINDS, *SOCKET_KINDS)),
+    help=f"Wire format.  [default: {WIRE_KINDS[0]}]",
 )
 quirk_option: Final = click.option(
     "--quirk",

@@ -2,7 +2,7 @@
 
 import click
 
-from tokenwire.wire import WIRE_KINDS, wire_by_kind
+from tokenwire.wire import SOCKET_KINDS, WIRE_KINDS, wire_by_kind
 
 
 @click.command()
@@ -12,7 +12,7 @@ def wires() -> None:
     A quirk is what a server wants otherwise than the wire format's reference; '--quirk KEY=JSON'
     sets it, for example '--quirk include_usage=true'.
     """
-    for kind in WIRE_KINDS:
+    for kind in (*WIRE_KINDS, *SOCKET_KINDS):
         click.echo(kind)
         for name, description in wire_by_kind(kind).quirks.items():
             click.echo(f"  {name:<20}{description}")

@@ -25,9 +25,9 @@ from tokenwire.wire.malformed import decode_object, refuse_many_values
 from tokenwire.wire.openai_chat.headers import request_id
 from tokenwire.wire.openai_responses.answer import ENDS, ResponsesReader
 
-#: Events that show a response, before its first token and at its end.
-_LIFECYCLE: Final = frozenset(
-    {"response.created", "response.queued", "response.in_progress", *ENDS}
+#: Events with which a response may begin. Of one that fails they may be all.
+_BEGINNINGS: Final = frozenset(
+    {"response.created", "response.queued", "response.in_progress", "response.failed"}
 )
 
 
@@ -56,7 +56,12 @@ class Envelope(msgspec.Struct, gc=False):
     @property
     def shows_response(self) -> bool:
         """Whether the event tells where a response stands."""
-        return self.type in _LIFECYCLE
+        return self.type in _BEGINNINGS or self.type in ENDS
+
+    @property
+    def may_be_first(self) -> bool:
+        """Whether a response may begin with it; an end whose beginning is missing is another's."""
+        return self.type in _BEGINNINGS
 
     @property
     def ends_response(self) -> bool:

@@ -41,11 +41,11 @@ class LaneAnswer:
         *,
         continues: bool,
     ) -> None:
-        self.lane = lane
-        self.messages = messages
-        self.config = config
-        self.exchange = exchange
-        self.continues = continues
+        self.lane: Lane = lane
+        self.messages: tuple[Message, ...] = messages
+        self.config: ProviderConfig = config
+        self.exchange: Exchange = exchange
+        self.continues: bool = continues
 
     @property
     def begun(self) -> bool:
@@ -69,10 +69,10 @@ class Lane:
     __slots__ = ("answer", "busy", "created", "held", "last_response_id", "name")
 
     def __init__(self, name: str | None) -> None:
-        self.name = name
-        self.busy = False
+        self.name: str | None = name
+        self.busy: bool = False
         self.answer: LaneAnswer | None = None
-        self.created = False
+        self.created: bool = False
         self.last_response_id: str | None = None
         self.held: HeldAnswer | None = None
 
@@ -97,7 +97,7 @@ class Lanes:
     __slots__ = ("_by_name", "default")
 
     def __init__(self) -> None:
-        self.default = Lane(None)
+        self.default: Lane = Lane(None)
         self._by_name: dict[str | None, Lane] = {None: self.default}  # the latest used is the last
 
     def find(self, name: str | None) -> Lane | None:

@@ -83,7 +83,7 @@ class ResponsesSession:
         self._outgoing: list[str] = []
         self._at_its_end = False
         self._names_no_lanes = False
-        self.broken = False
+        self.broken: bool = False
 
     @property
     def idle(self) -> bool:
@@ -216,9 +216,9 @@ class ResponsesSession:
         """Tell whether an event is of the response that its lane is busy with."""
         if not lane.busy:
             return False
-        if not envelope.shows_response:
-            return lane.created
-        if envelope.response_id is None:
+        if not (lane.created or envelope.may_be_first):
+            return False
+        if envelope.response_id is None or not envelope.shows_response:
             return True
         return (envelope.response_id == lane.last_response_id) is lane.created
 

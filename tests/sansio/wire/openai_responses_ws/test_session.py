@@ -121,9 +121,9 @@ def test_no_more_than_32_names_are_used() -> None:
     for number in range(40):
         answer = asked(session, Message.user(str(number)))
         answered(session, answer, f"r{number}")
-    names = {request.get("stream_id") for request in sent(session)}
-    assert len(names) == 33
-    assert None in names
+    names = [request.get("stream_id") for request in sent(session)]
+    assert len(set(names)) == 33
+    assert names[33:] == names[:7]
 
 
 def test_messages_of_an_unknown_lane_reach_nobody() -> None:
@@ -146,6 +146,16 @@ def test_late_messages_of_a_lane_reach_nobody() -> None:
     assert received(session, completed("r1")) == []
 
 
+def test_an_end_without_its_beginning_is_another_answers() -> None:
+    """Half of a success is none; a failure may be all that is heard."""
+    session = new_session()
+    answer = asked(session)
+    incomplete = message("response.incomplete", response={"id": "r1"})
+    assert received(session, completed("r1"), incomplete, message("response.completed")) == []
+    failed = message("response.failed", response={"id": "r1", "error": {"code": "server_error"}})
+    assert isinstance(events_of(answer, received(session, failed))[0], OtherError)
+
+
 def test_events_that_name_no_response_are_taken_as_they_come() -> None:
     """A server that leaves ids out has one response in a lane."""
     session = new_session()
@@ -164,7 +174,7 @@ def test_a_server_without_lanes_is_understood_one_answer_at_a_time() -> None:
     assert events_of(answer, deliveries)[0] == TextDelta("b")
     asked(session)
     assert not session.has_room(0)
-    received(session, completed("r3"))
+    received(session, created("r3"), completed("r3"))
     assert received(session, delta("late")) == []
 
 
@@ -344,6 +354,19 @@ def test_a_request_to_a_connection_at_its_end_goes_elsewhere(code: str, lane: st
     assert isinstance(events_of(begun, received(session, completed("r1")))[-1], End)
 
 
+def test_several_requests_may_go_elsewhere_at_once() -> None:
+    """What had begun goes on all the same."""
+    session = new_session()
+    begun = asked(session)
+    received(session, created("r1"))
+    refused = [asked(session, Message.user(str(number))) for number in range(2)]
+    deliveries = received(session, flat_error("websocket_connection_limit_reached"))
+    assert [each.answer for each in deliveries] == refused
+    assert all(each.elsewhere for each in deliveries)
+    assert not session.broken
+    assert isinstance(events_of(begun, received(session, completed("r1")))[-1], End)
+
+
 def test_an_idle_connection_may_be_told_that_it_is_at_its_end() -> None:
     """Nobody is concerned."""
     session = new_session()
@@ -453,8 +476,9 @@ def test_what_exceeds_an_answers_limit_keeps_its_lane_until_it_ends() -> None:
     """The answer failed here, but the server does not know."""
     session = new_session(limits=Limits(answer_bytes=1030))
     answer = asked(session)
-    deliveries = received(session, created("r1"), delta("x"), delta("y" * 20), delta("z"))
+    deliveries = received(session, created("r1"), delta("x"), delta("y" * 20))
     (_, failure) = events_of(answer, deliveries)
+    assert received(session, delta("z")) == []
     assert isinstance(failure, MalformedResponseError)
     assert not session.idle
     received(session, completed("r1"))

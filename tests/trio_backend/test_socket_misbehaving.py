@@ -1,0 +1,590 @@
+"""Servers that break the rules of HTTP, of WebSockets, or of the API: one typed error each."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeAlias
+
+import pytest
+import trio
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+
+from tests.trio_backend.servers import FailingStream, Handler, ServerSide
+from tests.trio_backend.socket_servers import (
+    HELLO,
+    Peer,
+    RawServer,
+    socket_provider,
+    socket_section,
+    text_of,
+    websocket_handler,
+)
+from tokenwire.endpoint import Limits
+from tokenwire.errors import (
+    AuthError,
+    MalformedResponseError,
+    NetworkError,
+    OtherError,
+    ProviderError,
+    RateLimitError,
+)
+from tokenwire.messages import Message
+from tokenwire_trio.socket_connection import PING_INTERVAL_S, PONG_WAIT_S
+from tokenwire_trio.socket_provider import SocketProvider
+
+KEY = "sk-canary-0123456789abcdef"
+
+RawScript: TypeAlias = Callable[[RawServer], Awaitable[None]]
+
+
+async def error_of(handler: Handler, **endpoint: Any) -> ProviderError:
+    """Make a call that fails, and return its error; nothing may stay open."""
+    async with socket_provider(handler, credential=KEY, **endpoint) as (provider, network):
+        with pytest.raises(ProviderError) as caught:
+            await text_of(provider)
+        await trio.testing.wait_all_tasks_blocked()
+    assert all(connection.closed for connection in network.connections)
+    assert KEY not in repr(caught.value.facts())
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    return caught.value
+
+
+def says(*pieces: bytes, stays: bool = True) -> Handler:
+    """Make a handler that reads the request for a WebSocket and sends these bytes."""
+
+    async def handler(side: ServerSide) -> None:
+        await _read_head(side)
+        for piece in pieces:
+            await side.send(piece)
+        if stays:
+            await side.wait_until_client_leaves()
+
+    return handler
+
+
+async def _read_head(side: ServerSide) -> bytes:
+    while b"\r\n\r\n" not in side.request:
+        side.request += await side.stream.receive_some()
+    return side.request
+
+
+def raw(script: RawScript) -> Handler:
+    """Make a handler that agrees to a WebSocket and plays a script with its frames."""
+
+    async def handler(side: ServerSide) -> None:
+        server = RawServer(side)
+        await server.accept()
+        await script(server)
+
+    return handler
+
+
+def event(kind: str, **members: Any) -> str:
+    """Write an event."""
+    return json.dumps({"type": kind, **members})
+
+
+CREATED = event("response.created", response={"id": "r1"})
+DELTA = event("response.output_text.delta", delta="Hi")
+COMPLETED = event("response.completed", response={"id": "r1", "status": "completed"})
+
+
+def refusal(status: int, *headers: str, body: str = "", length: int | None = None) -> bytes:
+    """Write a response that refuses."""
+    lines = [f"HTTP/1.1 {status} No", *headers]
+    lines.append(f"content-length: {len(body) if length is None else length}")
+    return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()
+
+
+def failure(code: str) -> str:
+    """Write the body of a failed request."""
+    return json.dumps({"error": {"code": code, "message": f"Key {KEY} is no good."}})
+
+
+# In place of an agreement
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (401, "invalid_api_key", AuthError),
+        (403, "forbidden", AuthError),
+        (429, "rate_limit_exceeded", RateLimitError),
+        (404, "model_not_found", OtherError),
+        (500, "server_error", OtherError),
+        (503, "server_is_overloaded", OtherError),
+    ],
+)
+async def test_a_refused_upgrade_is_a_refused_request(
+    status: int, code: str, kind: type[ProviderError]
+) -> None:
+    """With its status, code, request id and delay, and without the key that it echoes."""
+    headers = ("x-request-id: req-7", "retry-after: 3")
+    error = await error_of(says(refusal(status, *headers, body=failure(code))))
+    assert type(error) is kind
+    assert (error.status, error.code, error.request_id) == (status, code, "req-7")
+    assert (error.retry_after, error.sent, error.in_stream) == (3, "nothing", False)
+
+
+async def test_a_refusal_may_come_byte_by_byte() -> None:
+    """After interim responses, too."""
+    response = b"HTTP/1.1 103 Hints\r\n\r\n" + refusal(401, body=failure("invalid_api_key"))
+    error = await error_of(says(*(response[i : i + 1] for i in range(len(response)))))
+    assert isinstance(error, AuthError)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_a_refusal_without_its_body_is_one(
+    stays: bool, autojump_clock: trio.testing.MockClock
+) -> None:
+    """The status says most, whether the connection ends or the body is kept back."""
+    error = await error_of(says(refusal(401, length=100), stays=stays))
+    assert isinstance(error, AuthError)
+
+
+async def test_a_refusal_with_an_endless_body_is_cut_off() -> None:
+    """At the limit for bodies of errors."""
+    handler = says(b"HTTP/1.1 500 No\r\n\r\n", *[b"x" * 60_000] * 10)
+    error = await error_of(handler, limits=Limits(error_body_bytes=100_000))
+    assert isinstance(error, OtherError)
+
+
+async def test_a_page_in_place_of_a_websocket_is_no_answer() -> None:
+    """A status of success is none here."""
+    error = await error_of(says(refusal(200, body="<html><title>Welcome</title>")))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason == "content_type"
+
+
+def agreement(key: bytes) -> bytes:
+    """Compute what proves that a server speaks WebSocket (RFC 6455 section 4.2.2)."""
+    proof = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()  # noqa: S324
+    return base64.b64encode(proof)
+
+
+def agrees(*lines: str) -> Handler:
+    """Make a handler that agrees with these headers, ``PROOF`` standing for the right one."""
+
+    async def handler(side: ServerSide) -> None:
+        head = await _read_head(side)
+        (key,) = re.findall(rb"(?i)sec-websocket-key: (\S+)", head)
+        text = "\r\n".join(("HTTP/1.1 101 Switching Protocols", *lines, "", ""))
+        await side.send(text.encode().replace(b"PROOF", agreement(key)))
+        await side.wait_until_client_leaves()
+
+    return handler
+
+
+_AGREEMENT = ("upgrade: websocket", "connection: upgrade", "sec-websocket-accept: PROOF")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("upgrade: websocket", "connection: upgrade", "sec-websocket-accept: bm8="),
+        ("upgrade: websocket", "connection: upgrade"),
+        ("connection: upgrade", "sec-websocket-accept: PROOF"),
+        ("upgrade: websocket", "sec-websocket-accept: PROOF"),
+        (*_AGREEMENT, "sec-websocket-protocol: chat"),
+        (*_AGREEMENT, "sec-websocket-protocol: caf\u00e9"),
+        (*_AGREEMENT, "no header at all"),
+    ],
+)
+async def test_an_agreement_against_the_rules_is_malformed(lines: tuple[str, ...]) -> None:
+    """A wrong key, a missing header, a subprotocol that nobody asked for."""
+    error = await error_of(agrees(*lines))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason == "framing"
+    assert error.sent == "nothing"
+
+
+@pytest.mark.parametrize(
+    "response", [b"SSH-2.0-OpenSSH_9.7\r\n", b"HTTP/1.1 101 " + b"x" * 70_000, b"\x00\xff" * 20]
+)
+async def test_what_is_no_http_is_malformed(response: bytes) -> None:
+    """And no reason to wait."""
+    error = await error_of(says(response))
+    assert isinstance(error, MalformedResponseError)
+
+
+@pytest.mark.parametrize("response", [b"", b"HTTP/1.1 101 Switching", b"HTTP/1.1 4"])
+async def test_a_connection_that_ends_before_an_answer_is_lost(response: bytes) -> None:
+    """Wherever that is."""
+    error = await error_of(says(response, stays=False) if response else says(stays=False))
+    assert isinstance(error, NetworkError)
+    assert (error.phase, error.sent, error.retryable) == ("head", "nothing", True)
+
+
+# Faults anywhere
+
+
+def _bytes_of(key: bytes) -> bytes:
+    """Return all that a server says in a whole answer."""
+    head = "\r\n".join(("HTTP/1.1 101 Switching Protocols", *_AGREEMENT, "", ""))
+    frames = b"".join(
+        b"\x81" + bytes([len(text)]) + text.encode() for text in (CREATED, DELTA, COMPLETED)
+    )
+    return head.encode().replace(b"PROOF", agreement(key)) + frames
+
+
+def plays(change: Callable[[bytes], bytes]) -> Handler:
+    """Make a handler that says all of that, changed, once, and goes."""
+
+    async def handler(side: ServerSide) -> None:
+        head = await _read_head(side)
+        (key,) = re.findall(rb"(?i)sec-websocket-key: (\S+)", head)
+        agreed, end, _ = _bytes_of(key).partition(b"\r\n\r\n")
+        said = change(_bytes_of(key))
+        answer = said.removeprefix(agreed + end)
+        await side.send(said.removesuffix(answer))
+        if answer != said:
+            await side.stream.receive_some()  # the request
+        await side.send(answer)
+
+    return handler
+
+
+async def _outcome(handler: Handler) -> str | ProviderError:
+    with trio.fail_after(5):
+        async with socket_provider(handler) as (provider, network):
+            outcome: str | ProviderError
+            try:
+                outcome = await text_of(provider)
+            except ProviderError as error:
+                outcome = error
+            await trio.testing.wait_all_tasks_blocked()
+            assert all(connection.closed for connection in network.connections)
+    return outcome
+
+
+def _beginning(length: int, data: bytes) -> bytes:
+    return data[:length]
+
+
+async def test_a_connection_may_be_cut_at_every_byte() -> None:
+    """Never success but for the whole, never anything but a `ProviderError`."""
+    size = len(_bytes_of(b"x"))
+    for length in range(size):
+        outcome = await _outcome(plays(partial(_beginning, length)))
+        assert isinstance(outcome, NetworkError), length
+        assert outcome.retryable
+    assert await _outcome(plays(lambda data: data)) == "Hi"
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x80, 0xFF])
+async def test_a_connection_may_be_damaged_at_every_byte(mask: int) -> None:
+    """What comes out is a text or a `ProviderError`, and nothing waits for ever."""
+
+    def damage(position: int, data: bytes) -> bytes:
+        return data[:position] + bytes([data[position] ^ mask]) + data[position + 1 :]
+
+    for position in range(len(_bytes_of(b"x"))):
+        outcome = await _outcome(plays(partial(damage, position)))
+        assert isinstance(outcome, str | ProviderError)
+
+
+# The end of the connection
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (1000, NetworkError),
+        (1001, NetworkError),
+        (1011, NetworkError),
+        (1012, NetworkError),
+        (1013, NetworkError),
+        (4000, NetworkError),
+        (1002, MalformedResponseError),
+        (1003, MalformedResponseError),
+        (1007, MalformedResponseError),
+        (1008, OtherError),
+        (1009, OtherError),
+        (3000, AuthError),
+    ],
+)
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_close_before_the_end_says_what_kind_of_failure_it_is(
+    code: int, kind: type[ProviderError], begun: bool
+) -> None:
+    """By its code; the reason is shown, without the key."""
+
+    async def script(peer: Peer) -> None:
+        request = await peer.receive()
+        if begun:
+            await peer.begin(request, "r1")
+            await peer.say(request, "Hi")
+        await peer.websocket.aclose(code, f"because of {KEY}")
+
+    error = await error_of(websocket_handler(script))
+    assert type(error) is kind
+    assert error.code == str(code)
+    assert "because of" in error.message
+    assert error.tokens_emitted == begun
+    assert error.sent == "all"
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_a_connection_that_ends_without_a_word_is_lost(begun: bool) -> None:
+    """Code 1006, as RFC 6455 has it."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        if begun:
+            await server.send(TextMessage(CREATED), TextMessage(DELTA))
+
+    error = await error_of(raw(script))
+    assert isinstance(error, NetworkError)
+    assert (error.code, error.tokens_emitted, error.retryable) == ("1006", begun, True)
+
+
+async def test_an_answer_is_whole_whose_connection_ends_right_behind_it() -> None:
+    """Nothing is missing."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED), TextMessage(DELTA), TextMessage(COMPLETED))
+
+    async with socket_provider(raw(script)) as (provider, _):
+        assert await text_of(provider) == "Hi"
+
+
+async def test_what_comes_behind_the_close_changes_nothing() -> None:
+    """A ping that can't be answered any more, for instance."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED))
+        await server.send_bytes(b"\x88\x02\x03\xf0" + b"\x89\x00")
+        await server.receive()
+
+    error = await error_of(raw(script))
+    assert isinstance(error, OtherError)
+    assert error.code == "1008"
+
+
+@pytest.mark.parametrize("failure", [trio.BrokenResourceError, ConnectionResetError])
+async def test_a_connection_that_breaks_before_the_upgrade_is_lost(
+    failure: type[Exception],
+) -> None:
+    """Whatever a stream of the program's own raises."""
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        return FailingStream(failure)
+
+    async with SocketProvider(socket_section(), dial=dial) as provider:
+        with pytest.raises(NetworkError) as caught:
+            await text_of(provider)
+    assert (caught.value.sent, caught.value.retryable) == ("nothing", True)
+
+
+# Messages
+
+
+async def test_messages_may_come_in_fragments_and_frames_in_pieces() -> None:
+    """With pings in between, and a character cut in two."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED))
+        text = event("response.output_text.delta", delta="H\u00e9")
+        for character in text:
+            await server.send(TextMessage(character, message_finished=False), Ping(b"x"))
+        await server.send(TextMessage("", message_finished=True))
+        await server.send_bytes(b"\x81" + bytes([len(COMPLETED)]))
+        for byte in COMPLETED.encode():
+            await server.send_bytes(bytes([byte]))
+
+    async with socket_provider(raw(script)) as (provider, _):
+        assert await text_of(provider) == "H\u00e9"
+
+
+async def test_a_binary_message_is_none_of_the_api() -> None:
+    """Even where it holds one."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED), BytesMessage(DELTA.encode()))
+
+    error = await error_of(raw(script))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason == "schema"
+
+
+@pytest.mark.parametrize("fragmented", [True, False])
+async def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
+    """At the limit for events, by its name."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED))
+        for _ in range(100):
+            await server.send(TextMessage("x" * 1000, message_finished=not fragmented))
+            if not fragmented:
+                await server.send(TextMessage("x" * 20_000))
+
+    error = await error_of(raw(script), limits=Limits(event_bytes=10_000))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason in ("limit", "json")
+    if fragmented:
+        assert "event_bytes" in error.message
+
+
+@pytest.mark.parametrize("empty", [Ping(b"x" * 100), TextMessage("", message_finished=False)])
+async def test_a_flood_that_brings_no_message_is_cut_off(empty: Ping | TextMessage) -> None:
+    """Pings, and fragments with nothing in them."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED))
+        while True:
+            await server.send(*[empty] * 100)
+
+    async def handler(side: ServerSide) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await raw(script)(side)
+
+    error = await error_of(handler, limits=Limits(event_bytes=10_000, silent_bytes=50_000))
+    assert isinstance(error, MalformedResponseError)
+    assert "silent_bytes" in error.message
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        b"\x83\x00",  # a reserved opcode
+        b"\xc1\x00",  # a reserved bit
+        b"\x81\x82abcdxy",  # masked, which servers must not
+        b"\x09\x00",  # a fragmented ping
+        b"\x80\x00",  # a continuation of nothing
+        b"\x81\x02\xff\xfe",  # no UTF-8
+        b"\x88\x01\x03",  # half a close code
+    ],
+)
+async def test_frames_against_the_rules_are_malformed(frame: bytes) -> None:
+    """All tokens before count."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED), TextMessage(DELTA))
+        await server.send_bytes(frame)
+        with suppress(trio.BrokenResourceError):
+            while True:
+                await server.receive()
+
+    error = await error_of(raw(script))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason == "framing"
+    assert error.tokens_emitted == 1
+
+
+async def test_foreign_and_late_lanes_reach_nobody() -> None:
+    """Between the messages of the answer, and behind them."""
+    foreign = [event("response.created", stream_id="no", response={"id": "x"})]
+    foreign.append(event("response.output_text.delta", stream_id="no", delta="foreign"))
+
+    async def script(peer: Peer) -> None:
+        for number in range(2):
+            request = await peer.receive()
+            for text in (*foreign, DELTA, COMPLETED)[: 2 if not number else 4]:
+                await peer.websocket.send_message(text)
+            await peer.answer(request, f"r{number + 1}", "a", "b")
+        await peer.wait_until_client_leaves()
+
+    async with socket_provider(websocket_handler(script)) as (provider, _):
+        for _ in range(2):
+            assert await text_of(provider) == "ab"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        event("error", status=429, error={"code": "rate_limit_exceeded", "message": KEY}),
+        event("error", status_code=429, error={"message": KEY}, headers={"retry-after": "1"}),
+        event("error", code="rate_limit_exceeded", message=KEY, param=None, sequence_number=0),
+    ],
+)
+async def test_each_shape_of_error_fails_the_answer(text: str) -> None:
+    """And only that: the connection goes on."""
+
+    async def script(peer: Peer) -> None:
+        await peer.receive()
+        await peer.websocket.send_message(text)
+        await peer.answer(await peer.receive(), "r1", "Hi")
+        await peer.wait_until_client_leaves()
+
+    async with socket_provider(websocket_handler(script), credential=KEY) as (provider, network):
+        with pytest.raises(RateLimitError) as caught:
+            await text_of(provider)
+        assert KEY not in str(caught.value)
+        assert await text_of(provider, [Message.user("Again")]) == "Hi"
+        assert len(network.connections) == 1
+
+
+# Pings
+
+
+async def test_pings_are_answered() -> None:
+    """With what they carry."""
+    pongs: list[bytes] = []
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED), Ping(b"are you there"))
+        pongs.extend(
+            bytes(each.payload) for each in await server.receive() if isinstance(each, Pong)
+        )
+        await server.send(TextMessage(COMPLETED), CloseConnection(1000))
+
+    async with socket_provider(raw(script)) as (provider, _):
+        assert await text_of(provider) == ""
+    assert pongs == [b"are you there"]
+
+
+async def test_a_peer_that_is_gone_is_noticed(autojump_clock: trio.testing.MockClock) -> None:
+    """Also without any deadline: it does not answer a ping."""
+
+    async def script(server: RawServer) -> None:
+        await server.receive()
+        await server.send(TextMessage(CREATED))
+        await trio.sleep_forever()
+
+    began = trio.current_time()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_fails_silently, raw(script))
+        await trio.sleep(PING_INTERVAL_S + PONG_WAIT_S + 1)
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began <= PING_INTERVAL_S + PONG_WAIT_S + 1
+
+
+async def _fails_silently(handler: Handler) -> None:
+    async with socket_provider(handler) as (provider, _):
+        with pytest.raises(NetworkError, match="has not answered a ping"):
+            await text_of(provider)
+
+
+async def test_a_reader_who_takes_a_pause_is_no_lost_connection(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """While nothing is read, no answer to a ping is read, either."""
+
+    async def script(peer: Peer) -> None:
+        request = await peer.receive()
+        await peer.begin(request, "r1")
+        await peer.say(request, *["x"] * 3000)
+        await peer.end(request, "r1")
+        await peer.wait_until_client_leaves()
+
+    async with (
+        socket_provider(websocket_handler(script)) as (provider, _),
+        provider.complete(HELLO) as stream,
+    ):
+        await trio.sleep(300)
+        assert len((await stream.collect()).text) == 3000

@@ -1,0 +1,228 @@
+"""One call over a WebSocket: the twin of `tokenwire_trio.call` for what is no HTTP exchange.
+
+The connection belongs to the provider, and its reader feeds the answer's exchange; the call waits
+under its deadlines for what that brought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar, final
+
+import attrs
+
+from tokenwire.endpoint import Endpoint
+from tokenwire.errors import NetworkError, ProviderError
+from tokenwire.exchange import Exchange
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.response import ResponseInfo
+from tokenwire.session import Events, OpenAnswer, SocketWire
+from tokenwire.tokens import End
+from tokenwire_trio.deadlines import CallClock, Limit
+from tokenwire_trio.failures import TransportError, attempt
+from tokenwire_trio.inbox import Inbox
+from tokenwire_trio.socket_connection import Refusal, SocketConnection
+from tokenwire_trio.socket_pool import SocketPool
+
+T = TypeVar("T")
+
+#: How often a request is made again because the connection was at its end before it.
+_MOVES: Final = 1
+
+
+@final
+class SocketCall:
+    """A call under way; see `tokenwire_trio.stream.OngoingCall`.
+
+    Args:
+        wire: The wire format.
+        endpoint: Where it goes; with the credential itself.
+        messages: The conversation.
+        config: The settings of the call.
+        pool: Where its connection comes from.
+        clock: The call's time, running since its start.
+
+    Raises:
+        LocalProtocolError: If the wire format cannot carry what was asked.
+    """
+
+    def __init__(
+        self,
+        wire: SocketWire,
+        endpoint: Endpoint,
+        messages: Sequence[Message],
+        config: ProviderConfig,
+        *,
+        pool: SocketPool,
+        clock: CallClock,
+    ) -> None:
+        self._endpoint = endpoint
+        self._messages = tuple(messages)
+        self._config = config
+        self._pool = pool
+        self.clock = clock
+        self._progress = pool.progress()
+        # Reads the refusal of a connection, and any failure before there is one.
+        self._opening = Exchange(wire, endpoint)
+        self._request = self._opening.send(self._messages, config)
+        self._connection: SocketConnection | None = None
+        self._answer: OpenAnswer | None = None
+        self._inbox = Inbox()
+        self._moves_left = _MOVES
+        self.finished: bool = False
+
+    @property
+    def exchange(self) -> Exchange:
+        """What reads the answer."""
+        return self._answer.exchange if self._answer is not None else self._opening
+
+    @property
+    def response(self) -> ResponseInfo:
+        """The response as far as it has begun, and the timings."""
+        continued = self._answer is not None and self._answer.continues
+        return attrs.evolve(self.exchange.response, timings=self.clock.timings, continued=continued)
+
+    async def start(self) -> Events:
+        """Find a connection, ask for the answer, and wait until it begins.
+
+        Returns:
+            What came with the beginning, or the error.
+        """
+        while True:
+            failure = await self._ask()
+            if failure is not None:
+                return failure
+            events = await self._begin()
+            if not self._inbox.elsewhere:
+                return events
+            self._leave_connection()
+            if not self._moves_left:
+                return self._failed(_no_connection_lasts(self._progress.peer))
+            self._moves_left -= 1
+
+    async def warm(self, connections: int) -> None:
+        """Have so many connections open, in place of asking for anything.
+
+        Raises:
+            ValueError: If there may not be so many.
+            ProviderError: One could not be opened.
+        """
+        failure = await self._pool.warm(
+            connections,
+            endpoint=self._endpoint,
+            request=self._request,
+            progress=self._progress,
+            clock=self.clock,
+        )
+        if failure is not None:
+            *_, error = self._not_opened(failure)
+            assert isinstance(error, ProviderError)  # what is refused ends in one
+            raise error
+
+    async def _ask(self) -> Events | None:
+        """Have the request sent; return the failure if there is one."""
+        found = await self._pool.find(
+            self._messages,
+            self._config,
+            endpoint=self._endpoint,
+            request=self._request,
+            progress=self._progress,
+            clock=self.clock,
+        )
+        if not isinstance(found, SocketConnection):
+            return self._not_opened(found)
+        self._connection = found
+        self._answer, self._inbox, writing = found.send(self._messages, self._config)
+        self._progress.phase, self._progress.sent = "send", "partly"
+        sent = await self._attempt(writing.over.wait, self.clock.send_limit())
+        if isinstance(sent, ProviderError):
+            return self._failed(sent)
+        if writing.complete:
+            self._progress.sent = "all"
+        self.clock.request_sent()
+        return None
+
+    def _not_opened(self, failure: Refusal | ProviderError) -> Events:
+        """Return the error for a connection that could not be opened."""
+        if isinstance(failure, ProviderError):
+            return self._failed(failure)
+        head = failure.head
+        events = self._opening.receive_head(head.status, head.headers)
+        events += self._opening.receive_data(failure.body) if not events else []
+        events += self._opening.receive_eof(clean=True) if not events else []
+        return self._completed(events)
+
+    async def _begin(self) -> Events:
+        self._progress.phase = "head"
+        events = await self._attempt(self._inbox.wait_for_beginning, self.clock.head_limit())
+        if isinstance(events, ProviderError):
+            return self._failed(events)
+        if not self._inbox.elsewhere:
+            self.clock.head_received()
+        return self._completed(events)
+
+    async def receive(self) -> Events:
+        """Wait for what comes next.
+
+        Returns:
+            At least one token, or the error; an error is the last of them.
+
+        Raises:
+            trio.ClosedResourceError: If the call is closed, or was closed meanwhile.
+        """
+        self._progress.phase = "body"
+        limit = self.clock.begin_wait()
+        events: Events = []
+        try:
+            outcome = await self._attempt(self._inbox.receive, limit)
+            if isinstance(outcome, ProviderError):
+                events = self._failed(outcome)
+            else:
+                events = self._completed(outcome)
+        finally:
+            self.clock.end_wait(with_token=bool(events))
+        return events
+
+    async def settle(self) -> None:
+        """Give the answer's place up if the last event has come."""
+        if self.finished:
+            await self.aclose()
+
+    async def finish(self) -> None:
+        """Give the answer's place up. May be called again, and from any task."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the answer up: nothing of it comes any more. May be called again."""
+        self.clock.ended()
+        self._inbox.close()
+        self._leave_connection()
+
+    def _leave_connection(self) -> None:
+        if self._connection is not None and self._answer is not None:
+            self._connection.abandon(self._answer)
+
+    async def _attempt(self, step: Callable[[], Awaitable[T]], limit: Limit) -> T | TransportError:
+        return await attempt(step, limit, self._progress)
+
+    def _failed(self, error: ProviderError) -> Events:
+        return self._completed(self.exchange.receive_failure(error))
+
+    def _completed(self, events: Events) -> Events:
+        """Note the end, and add to an error what only the transport knows."""
+        if not events:
+            return events
+        last = events[-1]
+        if isinstance(last, ProviderError):
+            events[-1] = attrs.evolve(last, sent=self._progress.sent)
+        self.finished = isinstance(last, ProviderError) or type(last) is End
+        return events
+
+
+def _no_connection_lasts(peer: str) -> NetworkError:
+    return NetworkError(
+        phase="head",
+        message=f"{peer} ends each connection before it takes a request: try again later",
+        retryable=True,
+    )

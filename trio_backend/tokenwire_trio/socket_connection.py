@@ -1,0 +1,425 @@
+"""One WebSocket: a session, and the tasks that move its messages.
+
+A connection runs as one task of the provider's nursery, with a nursery of its own for what
+trio-websocket reads, what is written, and the pings that show that the peer is still there. Only
+here are exceptions of trio-websocket and wsproto met; none gets out.
+
+Callers never write themselves: one who is cancelled in the middle of it would leave half a message
+on a connection that others use.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, cast, final
+from urllib.parse import urlsplit
+
+import attrs
+import h11
+import trio
+import trio_websocket
+from wsproto.utilities import ProtocolError
+
+from tokenwire.endpoint import Endpoint
+from tokenwire.errors import MalformedResponseError, NetworkError, ProviderError
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.request import HTTPRequest
+from tokenwire.session import Delivery, OpenAnswer, Session, SocketWire
+from tokenwire.wire.malformed import limit_error
+from tokenwire_trio.call import REFUSAL_WAIT_S
+from tokenwire_trio.close_codes import closed_error
+from tokenwire_trio.http1 import PeerClosedError, RequestCycle, ResponseHead
+from tokenwire_trio.inbox import Inbox
+from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.upgrade import UpgradeStream
+
+#: Seconds between pings. Proxies close connections on which nothing comes for a minute.
+PING_INTERVAL_S: Final = 20.0
+
+#: How long a peer may take to answer a ping.
+PONG_WAIT_S: Final = 20.0
+
+#: How long a farewell to the peer of an idle connection may take.
+FAREWELL_S: Final = 1.0
+
+#: Headers of a request over HTTP that say something about its body.
+_BODY_HEADERS: Final = frozenset({"accept", "content-type", "content-length"})
+
+#: What trio-websocket lets through of its own and of the libraries below it.
+_FOREIGN: Final = (
+    trio_websocket.HandshakeError,
+    trio_websocket.ConnectionClosed,
+    ProtocolError,
+    h11.ProtocolError,
+    UnicodeError,
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    OSError,
+)
+
+
+@final
+@attrs.frozen
+class Refusal:
+    """An HTTP response in place of a WebSocket.
+
+    Attributes:
+        head: Status and headers.
+        body: As far as it came.
+    """
+
+    head: ResponseHead
+    body: bytes = attrs.field(repr=False)
+
+
+@final
+@attrs.define(eq=False)
+class Writing:
+    """A request on its way out.
+
+    Attributes:
+        text: What is to be written.
+        complete: All of it was written.
+        over: Set when it was, or never will be.
+    """
+
+    text: str = attrs.field(repr=False)
+    complete: bool = False
+    over: trio.Event = attrs.field(factory=trio.Event)
+
+
+#: What opening comes to: None for a connection that stands.
+Opening = Refusal | MalformedResponseError | None
+
+
+@final
+class SocketConnection:
+    """One connection; see `run`.
+
+    Args:
+        wire: The wire format.
+        endpoint: Where it leads; with the credential itself.
+        request: What asks for it.
+        peer: What errors call the other side.
+        on_change: Called whenever there may be room that was not there before.
+
+    Attributes:
+        closed: It carries nothing any more.
+        failure: What it was lost by, if it was.
+
+    Raises:
+        LocalProtocolError: If HTTP/1.1 cannot carry the request.
+    """
+
+    _raw: trio.abc.Stream
+    _stream: UpgradeStream
+
+    def __init__(
+        self,
+        wire: SocketWire,
+        endpoint: Endpoint,
+        request: HTTPRequest,
+        *,
+        peer: str,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._wire = wire
+        self._endpoint = endpoint
+        self._request = _upgrade_request(request)
+        # Also refuses headers that cannot be sent, before anything that would show them.
+        self._cycle = RequestCycle(self._request, max_head_bytes=endpoint.limits.head_bytes)
+        self._peer = peer
+        self._on_change = on_change
+        self._scope = trio.CancelScope()
+        self._inboxes: dict[OpenAnswer, Inbox] = {}
+        self._unwritten: deque[Writing] = deque()
+        self._something_to_write = trio.Event()
+        self._waits_for_reader = False
+        self._session: Session | None = None
+        self._has_been_closed = False
+        self.failure: ProviderError | None = None
+        self.closed: bool = False
+
+    # For callers
+
+    @property
+    def session(self) -> Session:
+        """The state of the connection, once it is open."""
+        assert self._session is not None  # callers get connections that are
+        return self._session
+
+    def send(
+        self, messages: Sequence[Message], config: ProviderConfig
+    ) -> tuple[OpenAnswer, Inbox, Writing]:
+        """Ask for an answer.
+
+        Returns:
+            The answer, where its tokens come, and how the request is getting out.
+
+        Raises:
+            LocalProtocolError: If the wire format cannot carry what was asked.
+        """
+        answer = self.session.send(messages, config, trio.current_time())
+        inbox = self._inboxes[answer] = Inbox()
+        self._write_what_is_due()
+        return answer, inbox, self._unwritten[-1]
+
+    def abandon(self, answer: OpenAnswer) -> None:
+        """Give an answer up: nothing of it is kept from now on. May be called again."""
+        inbox = self._inboxes.pop(answer, None)
+        if inbox is not None:
+            inbox.close()
+            self.session.abandon(answer)
+            self._write_what_is_due()
+
+    def retire_if_over(self) -> None:
+        """End a connection that takes no more requests and has nothing left to do."""
+        if self._is_over:
+            self.closed = True
+            self._scope.cancel()
+
+    def close(self) -> None:
+        """End the connection now, also under answers that are still being read."""
+        self.closed = self._has_been_closed = True
+        self._scope.cancel()
+
+    # The tasks
+
+    async def run(  # noqa: ASYNC114  # its nursery lives as long as the provider's block
+        self, stream: trio.abc.Stream, *, task_status: trio.TaskStatus[Opening]
+    ) -> None:
+        """Open the connection, tell what came of it, and keep it going until its end.
+
+        Until it is open, this is part of the call that started it, and ends with that.
+
+        Args:
+            stream: A stream to the server; it belongs to the connection from now on.
+            task_status: Is told what the opening came to.
+
+        Raises:
+            PeerClosedError: The connection ended in place of an answer.
+            h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
+            trio.BrokenResourceError, OSError: The connection broke before it was open.
+        """
+        limits = self._endpoint.limits
+        opening: Opening = None
+        self._raw = stream
+        self._stream = UpgradeStream(
+            stream,
+            max_head_bytes=limits.head_bytes,
+            max_silent_bytes=limits.event_bytes + limits.silent_bytes,
+        )
+        try:
+            with self._scope:
+                opening = await self._run(task_status)
+        finally:
+            self.closed = True
+            await self._stream.aclose()  # noqa: ASYNC102  # shields itself, and waits for nobody
+            self._end_answers()
+            if self._session is not None:
+                self._on_change()
+        if self._session is None:
+            task_status.started(opening)
+
+    async def _run(self, status: trio.TaskStatus[Opening]) -> Opening:
+        try:
+            async with brief_nursery() as nursery:
+                websocket = await self._open(nursery)
+                if websocket is not None:
+                    status.started(None)
+                    await self._serve(websocket, nursery)
+                nursery.cancel_scope.cancel()
+        except _FOREIGN:  # not chained: it may quote what was sent
+            if self._session is None:
+                return _no_upgrade(self._peer)
+            self.failure = self.failure or closed_error(self._peer, 1002, None)
+        return None if self._session is not None else await self._read_refusal()
+
+    async def _open(self, nursery: trio.Nursery) -> trio_websocket.WebSocketConnection | None:
+        """Have the server agree to a WebSocket; None if it does not."""
+        url = urlsplit(self._request.url)
+        headers = dict(self._request.headers)
+        host = headers.pop("host", url.netloc)
+        with trio.CancelScope() as handshake:
+            self._stream.on_refusal = handshake.cancel
+            websocket = await trio_websocket.wrap_client_stream(
+                nursery,
+                # It takes any stream, whatever its types say.
+                cast("trio.SocketStream", self._stream),
+                host,
+                (url.path or "/") + (f"?{url.query}" if url.query else ""),
+                extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
+                max_message_size=self._endpoint.limits.event_bytes,
+                receive_buffer_size=None,
+            )
+            answered = [
+                (name.decode("latin-1"), value.decode("latin-1"))
+                for name, value in websocket.handshake_headers
+            ]
+            self._session = self._wire.session(self._endpoint, answered, trio.current_time())
+            return websocket
+        return None
+
+    async def _read_refusal(self) -> Refusal:
+        """Read what came in place of an agreement.
+
+        Raises:
+            PeerClosedError: The connection ended before that.
+            h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
+            trio.BrokenResourceError, OSError: The connection broke.
+        """
+        if self._stream.failure is not None:
+            raise self._stream.failure
+        self._cycle.receive(bytes(self._stream.head))
+        while (head := self._cycle.head()) is None:
+            self._cycle.receive(await self._raw.receive_some())
+        return Refusal(head, await self._read_refusal_body())
+
+    async def _read_refusal_body(self) -> bytes:
+        body = bytearray()
+        # What breaks off here is no loss: the status says most.
+        with (
+            trio.move_on_after(REFUSAL_WAIT_S),
+            suppress(PeerClosedError, h11.RemoteProtocolError, trio.BrokenResourceError, OSError),
+        ):
+            await self._append_refusal_body(body)
+        return bytes(body)
+
+    async def _append_refusal_body(self, body: bytearray) -> None:
+        while len(body) < self._endpoint.limits.error_body_bytes:
+            part = self._cycle.next_part()
+            if part is None:
+                self._cycle.receive(await self._raw.receive_some())
+                continue
+            body += part.data
+            if part.complete:
+                return
+
+    async def _serve(
+        self, websocket: trio_websocket.WebSocketConnection, nursery: trio.Nursery
+    ) -> None:
+        """Move messages until the connection ends."""
+        try:
+            nursery.start_soon(self._write, websocket)
+            nursery.start_soon(self._watch, websocket)
+            await self._read(websocket)
+            with trio.move_on_after(FAREWELL_S):
+                await websocket.aclose()
+        except _FOREIGN:
+            self.failure = self.failure or self._lost(websocket)
+        finally:
+            self.closed = True
+
+    async def _read(self, websocket: trio_websocket.WebSocketConnection) -> None:
+        """Deliver messages until nothing can be expected of the connection any more."""
+        while not self._is_over:
+            message = await websocket.get_message()
+            self._stream.silent_bytes = 0
+            deliveries = self.session.receive_message(message)
+            self._write_what_is_due()
+            for delivery in deliveries:
+                await self._deliver(delivery)
+            self._on_change()
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        inbox = self._inboxes.get(delivery.answer)
+        if inbox is None:
+            return
+        inbox.put(delivery)
+        self._waits_for_reader = True
+        await inbox.wait_for_room()
+        self._waits_for_reader = False
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether nothing is left to come, and nothing may be asked for."""
+        return self.session.expired(trio.current_time()) and self.session.idle
+
+    def _write_what_is_due(self) -> None:
+        """Have written what the session wants to send."""
+        self._unwritten.extend(map(Writing, self.session.data_to_send()))
+        self._something_to_write.set()
+
+    async def _write(self, websocket: trio_websocket.WebSocketConnection) -> None:
+        # Where writing fails, whoever reads meets the end, too, once the rest of what came is read.
+        with suppress(*_FOREIGN):
+            while True:
+                while self._unwritten:
+                    await websocket.send_message(self._unwritten[0].text)
+                    writing = self._unwritten.popleft()
+                    writing.complete = True
+                    writing.over.set()
+                self._something_to_write = trio.Event()
+                await self._something_to_write.wait()
+
+    async def _watch(self, websocket: trio_websocket.WebSocketConnection) -> None:
+        """Notice a peer that is gone, and end a connection that is too old and idle."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                await trio.sleep(PING_INTERVAL_S)
+                self.retire_if_over()
+                answered = trio.Event()
+                nursery.start_soon(self._ping, websocket, answered)
+                while not answered.is_set():
+                    with trio.move_on_after(PONG_WAIT_S):
+                        await answered.wait()
+                    # While a reader holds up the connection, nobody reads the answer, either.
+                    if not (answered.is_set() or self._waits_for_reader):
+                        self.failure = _silent_peer(self._peer)
+                        self._scope.cancel()
+
+    async def _ping(
+        self, websocket: trio_websocket.WebSocketConnection, answered: trio.Event
+    ) -> None:
+        """Send a ping, in a task of its own: cancelling it might leave half of it sent."""
+        with suppress(*_FOREIGN):  # whoever reads meets the end, too
+            await websocket.ping()
+            answered.set()
+
+    # The end
+
+    def _lost(self, websocket: trio_websocket.WebSocketConnection) -> ProviderError:
+        """Return what the end of the connection means for those who wait for an answer."""
+        limits = self._endpoint.limits
+        if self._stream.flooded:
+            return limit_error("silent_bytes", limits.silent_bytes)
+        closed = websocket.closed or trio_websocket.CloseReason(1006, None)
+        if closed.code == 1009 and str(limits.event_bytes) in (closed.reason or ""):
+            return limit_error("event_bytes", limits.event_bytes)  # trio-websocket's own words
+        return closed_error(self._peer, closed.code, closed.reason)
+
+    def _end_answers(self) -> None:
+        """Tell everybody who waits that nothing more comes."""
+        for writing in self._unwritten:
+            writing.over.set()
+        if self._has_been_closed:
+            for inbox in self._inboxes.values():
+                inbox.close()
+        elif self.failure is not None:
+            for delivery in self.session.receive_failure(self.failure):
+                self._inboxes[delivery.answer].put(delivery)
+
+
+def _upgrade_request(request: HTTPRequest) -> HTTPRequest:
+    """Return the request that asks for a WebSocket where the given one would be sent."""
+    headers = tuple((name, value) for name, value in request.headers if name not in _BODY_HEADERS)
+    return HTTPRequest("GET", request.url, headers, b"")
+
+
+def _no_upgrade(peer: str) -> MalformedResponseError:
+    return MalformedResponseError(
+        reason="framing",
+        message=f"{peer} answers the request for a WebSocket against the rules (RFC 6455): is a"
+        " proxy in between?",
+    )
+
+
+def _silent_peer(peer: str) -> NetworkError:
+    return NetworkError(
+        phase="body",
+        message=f"{peer} has not answered a ping for {PONG_WAIT_S:g} s: the connection is lost",
+        retryable=True,
+    )
