@@ -5,7 +5,7 @@
     python examples/tool_loop.py "What will the weather be like in Oslo this week?"
 
 Every wire format takes the same program: `tokenwire presets` lists the servers to choose from. The
-assistant's message goes back as it came, with the reasoning and signatures that some APIs want.
+answer goes back as it came, or, to servers that take no reasoning, `message.without_reasoning()`.
 """
 
 import json

@@ -85,7 +85,7 @@ def guide(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Give the Python of the guide to wire formats, and let it import the example."""
     if not _ADDING_A_WIRE.is_file():
         pytest.skip("the documentation is not here")
-    monkeypatch.syspath_prepend(_EXAMPLES)
+    monkeypatch.setattr(sys, "path", [str(_EXAMPLES), *sys.path])
     monkeypatch.delitem(sys.modules, "parrot", raising=False)
     return re.findall(r"```python\n(.*?)```", _ADDING_A_WIRE.read_text("utf-8"), re.DOTALL)
 

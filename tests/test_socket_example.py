@@ -1,0 +1,116 @@
+"""The program that compares a socket with HTTP, and the page about sockets, tell the truth."""
+
+from __future__ import annotations
+
+import json
+import re
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+import trio
+
+from tests.figures import Figures
+from tests.trio_backend.servers import Handler, ServerSide, socket_server
+from tests.trio_backend.socket_servers import Peer, socket_section, websocket_handler
+from tokenwire.config import Config
+
+_ROOT: Final = Path(__file__).parents[1]
+_EXAMPLE: Final = _ROOT / "examples" / "socket_tool_loop.py"
+_PAGE: Final = _ROOT / "docs" / "sockets.md"
+
+pytestmark = pytest.mark.skipif(
+    not (_EXAMPLE.is_file() and _PAGE.is_file()), reason="examples and pages are not here"
+)
+
+JSON = dict[str, Any]
+
+_CALL: Final[JSON] = {"type": "function_call", "call_id": "c1", "name": "get_weather"}
+
+
+def _events(request: JSON, number: int) -> Iterator[JSON]:
+    """Answer a question with a call of the tool, and a result with text."""
+    response = {"id": f"r{number}", "status": "completed"}
+    yield {"type": "response.created", "response": {"id": f"r{number}"}}
+    if request["input"][-1]["type"] == "function_call_output":
+        yield {"type": "response.output_text.delta", "delta": "It is 21 degrees."}
+    else:
+        item = {**_CALL, "call_id": f"c{number}", "arguments": '{"city":"Oslo"}'}
+        yield {"type": "response.output_item.done", "output_index": 0, "item": item}
+    yield {"type": "response.completed", "response": response}
+
+
+async def _answer_messages(peer: Peer) -> None:
+    while True:
+        request = await peer.receive()
+        for event in _events(request, len(peer.requests)):
+            await peer.websocket.send_message(json.dumps(event))
+
+
+async def _answer_posts(side: ServerSide) -> None:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: %d\r\n\r\n"
+    number = 0
+    while request := await side.receive_request():
+        number += 1
+        events = _events(json.loads(request.partition(b"\r\n\r\n")[2]), number)
+        body = b"".join(b"data: %s\n\n" % json.dumps(event).encode() for event in events)
+        await side.send(head % len(body) + body)
+
+
+_SERVERS: Final[dict[str, Handler]] = {
+    "openai-responses-ws": websocket_handler(_answer_messages),
+    "openai-responses": _answer_posts,
+}
+
+
+async def _sent_bytes(kind: str, turns: int) -> int:
+    hold = runpy.run_path(str(_EXAMPLE))["hold"]
+    async with socket_server(_SERVERS[kind]) as base_url:
+        section = attrs.evolve(socket_section(base_url), kind=kind)
+        with trio.fail_after(20):
+            sent_bytes: int = await hold(section, ["What is the weather like in Oslo?"] * turns)
+    return sent_bytes
+
+
+async def test_a_socket_sends_less_than_http(
+    figures: Figures, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The more turns, the less; each turn of it costs the same."""
+    sent = {(kind, turns): await _sent_bytes(kind, turns) for kind in _SERVERS for turns in (5, 10)}
+    socket = [sent["openai-responses-ws", turns] for turns in (5, 10)]
+    http = [sent["openai-responses", turns] for turns in (5, 10)]
+    assert socket[1] < 2 * socket[0] < http[0]
+    assert http[1] > 2.5 * http[0]
+    assert "[sent only what is new] It is 21 degrees." in capsys.readouterr().out
+    figures(
+        f"a conversation of 10 questions with a tool each sends {socket[1]} bytes over a socket,"
+        f" {http[1]} over HTTP"
+    )
+
+
+def test_the_program_is_run_like_any_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without questions it sends nothing, and says so."""
+    monkeypatch.setenv("TOKENWIRE_PROVIDER_KIND", "openai-responses-ws")
+    monkeypatch.setenv("TOKENWIRE_PROVIDER_BASE_URL", "http://localhost:9/v1")
+    monkeypatch.setattr(sys, "argv", [str(_EXAMPLE)])
+    runpy.run_path(str(_EXAMPLE), run_name="__main__")
+    assert capsys.readouterr().out == (
+        "openai-responses-ws: 0 bytes sent\nopenai-responses: 0 bytes sent\n"
+    )
+
+
+def test_the_page_about_sockets_is_true(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its configuration loads, and its program runs."""
+    page = _PAGE.read_text(encoding="utf-8")
+    (toml,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    provider = Config.from_toml(toml, {"EXAMPLE_API_KEY": "k-123456789"}).provider
+    assert provider.kind == "openai-responses-ws"
+    exec(program, {})  # noqa: S102  # our own
+    assert json.loads(capsys.readouterr().out)["type"] == "response.create"
