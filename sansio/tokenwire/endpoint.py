@@ -17,7 +17,13 @@ from tokenwire import _validation as check
 from tokenwire._urls import split_url
 from tokenwire.connection_settings import PoolSettings, ProxySettings, to_proxy
 from tokenwire.loopback import is_loopback
-from tokenwire.secret import KEY_PART_LENGTH, CredentialSource, Scrubber, Secret
+from tokenwire.secret import (
+    KEY_PART_LENGTH,
+    CredentialSource,
+    Scrubber,
+    Secret,
+    names_credential,
+)
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 section 5.6.2
 _UNSAFE_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e]")
@@ -26,7 +32,6 @@ _UNSAFE_IN_VALUE: Final = re.compile(r"[^\t\x20-\x7e]")
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding", "upgrade", "expect"})
 
 _SURROGATE: Final = re.compile(r"[\ud800-\udfff]")  # half a character: no UTF-8
-_SENSITIVE_NAME: Final = re.compile(r"auth|cookie|key|secret|token", re.IGNORECASE)
 
 MiB: Final = 1024 * 1024
 
@@ -382,7 +387,7 @@ class Endpoint:
         for name, value in (*self.headers.items(), *self.query.items()):
             if isinstance(value, Secret):
                 secrets.append(value.reveal())
-            elif _SENSITIVE_NAME.search(name):
+            elif names_credential(name):
                 secrets += _secret_words(value)
         return secrets
 

@@ -19,8 +19,17 @@ REDACTED: Final = "[redacted]"
 #: ordinary prose to be told apart from it, and say too little about the key to matter.
 KEY_PART_LENGTH: Final = 8
 
+_CREDENTIAL_NAME: Final = re.compile(
+    r"auth|cookie|credential|key|password|secret|token", re.IGNORECASE
+)
+
 #: Anything shorter is a placeholder such as "x" for servers that want no key, not a secret.
 _SHORTEST_SECRET: Final = 4
+
+
+def names_credential(name: str) -> bool:
+    """Tell whether a header or query parameter of that name carries what is to be kept secret."""
+    return _CREDENTIAL_NAME.search(name) is not None
 
 
 @final

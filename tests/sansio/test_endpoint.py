@@ -337,7 +337,9 @@ SECRETS: list[dict[str, Any]] = [
     {"credential": credential_source},
     {"headers": {"x-custom": Secret(KEY)}},
     {"headers": {"x-api-key": KEY}},
+    {"headers": {"X-Password": KEY}},
     {"query": {"token": KEY}},
+    {"query": {"credential": KEY}},
 ]
 
 

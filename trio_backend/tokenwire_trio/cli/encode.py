@@ -11,12 +11,11 @@ from tokenwire.endpoint import Endpoint
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.request import HTTPRequest
-from tokenwire.secret import REDACTED, Scrubber, Secret
+from tokenwire.secret import REDACTED, Scrubber, Secret, names_credential
 from tokenwire.wire import SOCKET_KINDS, wire_by_kind
 from tokenwire_trio.cli.conversation import conversation_options
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import ExitCode
-from tokenwire_trio.cli.key_values import is_credential
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
 from tokenwire_trio.cli.provider_section import load_target
 from tokenwire_trio.cli.refusal import Refusal
@@ -63,13 +62,13 @@ def _credentials(endpoint: Endpoint) -> Iterator[str]:
     for name, value in (*endpoint.headers.items(), *endpoint.query.items()):
         if isinstance(value, Secret):
             yield value.reveal()
-        elif is_credential(name):
+        elif names_credential(name):
             yield value
 
 
 def _redacted(header_name: str, value: str) -> str:
     """Hide a credential that is too short to be told from other text, but keep ``Bearer``."""
-    if not is_credential(header_name):
+    if not names_credential(header_name):
         return value
     scheme, space, _ = value.partition(" ")
     return f"{scheme} {REDACTED}" if space and header_name == "authorization" else REDACTED

@@ -4,24 +4,12 @@ Each takes what was given, ``()`` where nothing was, and returns it by name; wha
 replaces what was given before.
 """
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 import click
 import msgspec
 
-from tokenwire.secret import Secret
-
-#: Headers of such a name carry credentials; their values are never shown.
-_CREDENTIAL_NAME: Final = re.compile(
-    "auth|key|token|secret|cookie|password|credential", re.IGNORECASE
-)
-
-
-def is_credential(header_name: str) -> bool:
-    """Tell whether a header's value is to be kept secret."""
-    return _CREDENTIAL_NAME.search(header_name) is not None
+from tokenwire.secret import Secret, names_credential
 
 
 def json_items(_: click.Context, __: click.Parameter, items: tuple[str, ...]) -> dict[str, object]:
@@ -47,7 +35,7 @@ def guarded(headers: Iterable[tuple[str, str]]) -> dict[str, str | Secret]:
 
 
 def _guarded_value(name: str, value: str) -> str | Secret:
-    if not is_credential(name):
+    if not names_credential(name):
         return value
     try:
         return Secret(value)
