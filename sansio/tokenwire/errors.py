@@ -95,7 +95,9 @@ class ProviderError(Exception):
     def __str__(self) -> str:
         # A success that failed later is no news to whoever reads this.
         status = f"HTTP {self.status}" if self.status and self.status >= 300 else ""
-        origin = " ".join(part for part in (self.provider, status, self.code or "") if part)
+        # Some servers give the status as their code as well.
+        code = self.code if self.code and self.code != str(self.status) else ""
+        origin = " ".join(part for part in (self.provider, status, code) if part)
         return f"{origin}: {self.message}" if origin else self.message
 
     def facts(self) -> dict[str, str | int | float | bool | None]:

@@ -141,13 +141,14 @@ def test_the_kinds_have_defaults_of_their_own() -> None:
             AuthError(message="no", provider="acme", status=401, code="bad_key"),
             "acme HTTP 401 bad_key: no",
         ),
+        (AuthError(message="no", provider="acme", status=401, code="401"), "acme HTTP 401: no"),
         (AuthError(message="no", provider="acme", status=300), "acme HTTP 300: no"),
         (AuthError(message="no", provider="acme", status=299), "acme: no"),
         (AuthError(message="no", provider="acme", status=200), "acme: no"),
     ],
 )
 def test_the_text_of_an_error_is_one_readable_line(error: ProviderError, text: str) -> None:
-    """It says who failed, how, and what happened; a success before the failure is no news."""
+    """It says who failed, how, and what happened; no status twice, and none of a success."""
     assert str(error) == text
 
 

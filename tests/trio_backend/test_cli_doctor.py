@@ -145,7 +145,7 @@ def _answers_slowly(head: bytes) -> Handler:
     ("handler", "code", "stage", "fix"),
     [
         (replies(refusal(403)), 11, "auth", "the key may not do this"),
-        (replies(refusal(404)), 14, "HTTP", "most end in /v1"),
+        (replies(refusal(404)), 14, "HTTP", "tokenwire presets"),
         (replies(refusal(302)), 14, "HTTP", "set base_url"),
         (replies(refusal(400)), 14, "HTTP", "name a model with --model"),
         (replies(refusal(500)), 14, "HTTP", "try again later"),

@@ -6,6 +6,7 @@ import pytest
 
 from tests.trio_backend.providers import provider_section
 from tokenwire.errors import NetworkError, ProviderError, RateLimitError
+from tokenwire_trio.cli.advice import advice
 from tokenwire_trio.cli.likely_fix import likely_fix
 from tokenwire_trio.cli.provider_section import Target
 
@@ -16,10 +17,25 @@ from tokenwire_trio.cli.provider_section import Target
         (NetworkError(message="no", phase="dns", retryable=True), "this machine's network"),
         (NetworkError(message="no", phase="dns", timeout="connect"), "this machine's network"),
         (NetworkError(message="no", phase="tcp", timeout="connect"), "look for a firewall"),
-        (NetworkError(message="expired", phase="tls"), "check scheme, host and port"),
+        (NetworkError(message="is unix_socket right?", phase="tcp"), "correct unix_socket"),
+        (NetworkError(message="is proxy.url right?", phase="tcp"), "start the proxy"),
+        (NetworkError(message="HTTP 500", phase="proxy", retryable=True), "base_url"),
+        (NetworkError(message="HTTP 407", phase="proxy"), "check proxy.url"),
+        (NetworkError(message="no TLS there", phase="tls"), "check scheme, host and port"),
+        (NetworkError(message="the certificate has expired", phase="tls"), "renewed"),
+        (
+            NetworkError(message="wants a client certificate", phase="tls"),
+            "set tls.client_cert_file",
+        ),
         (RateLimitError(message="no", retry_after=7.0), "try again in 7 s"),
     ],
 )
 def test_the_fix_fits_the_failure(error: ProviderError, fix: str) -> None:
     """It depends on where the call failed, and how."""
     assert fix in likely_fix(error, Target(section=provider_section(), key_variable=None))
+
+
+@pytest.mark.parametrize("message", ["the certificate has expired", "no TLS there: use http://"])
+def test_no_authority_helps_against_other_failures_of_tls(message: str) -> None:
+    """Where the certificate's authority is not what is wrong, another one is no way out."""
+    assert advice(NetworkError(message=message, phase="tls"), None) is None

@@ -16,7 +16,7 @@ def advice(error: ProviderError, key_variable: str | None) -> str | None:
             what_to_do = "name the variable that holds your key with --key-env"
         case AuthError():
             what_to_do = f"the key came from the variable {key_variable}"
-        case NetworkError(phase="tls", timeout=None):
+        case NetworkError(phase="tls") if "tls.ca_file" in error.message:
             what_to_do = "--ca-file FILE trusts a certificate authority of your own"
         case NetworkError(timeout="total"):
             what_to_do = "--timeout sets the limit"

@@ -15,6 +15,7 @@ from tokenwire_trio.cli.advice import advice
 from tokenwire_trio.cli.provider_section import Target
 
 _CHECK_ADDRESS = "check scheme, host and port of base_url"
+_CHECK_PROTOCOL = f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
 
 
 def likely_fix(error: ProviderError, target: Target) -> str:
@@ -30,8 +31,12 @@ def likely_fix(error: ProviderError, target: Target) -> str:
             return _fix_network(known, target)
         case AuthError(status=403):
             return "the key may not do this: check its permissions, project and region"
-        case AuthError():
+        case AuthError() if target.key_variable is not None:
             return f"{advice(known, target.key_variable)}: check it, or make a new key"
+        case AuthError() if target.section.endpoint.credential is not None:
+            return "check the key, or make a new one"
+        case AuthError():
+            return advice(known, None) or ""
         case RateLimitError():
             return advice(known, target.key_variable) or "wait a moment, then ask less at a time"
         case MalformedResponseError():
@@ -51,16 +56,37 @@ def _fix_network(error: NetworkError, target: Target) -> str:
         case "dns":
             fix = "check the spelling of the host"
         case "tcp":
-            fix = "start the server, or correct host and port"
+            fix = _fix_connection(error)
+        case "proxy" if error.retryable:
+            fix = "check host and port of base_url, and that the proxy may reach them"
         case "proxy":
             fix = "check proxy.url, proxy.username and proxy.password, or take the proxy out"
-        case "tls" if "tls.ca_file" in error.message:
-            fix = f"{advice(error, target.key_variable)}; in a file it is tls.ca_file"
+        case "tls":
+            fix = _fix_tls(error, target)
         case "body":
             fix = "look for what cuts the answer short: a proxy's time limit, the server's log"
         case _:
-            fix = f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
+            fix = _CHECK_PROTOCOL
     return fix
+
+
+def _fix_connection(error: NetworkError) -> str:
+    # The message names the setting that leads there.
+    if "unix_socket" in error.message:
+        return "start the server, or correct unix_socket"
+    if "proxy.url" in error.message:
+        return "start the proxy, correct proxy.url, or take the proxy out"
+    return "start the server, or correct host and port"
+
+
+def _fix_tls(error: NetworkError, target: Target) -> str:
+    if "tls.ca_file" in error.message:
+        return f"{advice(error, target.key_variable)}; in a file it is tls.ca_file"
+    if "client certificate" in error.message:
+        return "set tls.client_cert_file and tls.client_key_file in a configuration file"
+    if "certificate" in error.message:
+        return "check the host and this machine's clock, or have the certificate renewed"
+    return _CHECK_PROTOCOL
 
 
 def _fix_timeout(error: NetworkError) -> str:
@@ -84,7 +110,7 @@ def _fix_malformed(error: MalformedResponseError, target: Target) -> str:
                 " or log in to the network that you are in"
             )
         case "framing":
-            return f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
+            return _CHECK_PROTOCOL
         case "json" | "schema":
             return f"check the wire format: does the server speak {target.section.kind}?"
         case "limit":
@@ -98,7 +124,10 @@ def _fix_malformed(error: MalformedResponseError, target: Target) -> str:
 def _fix_other(error: OtherError, target: Target) -> str:
     match error.kind:
         case "not_found":
-            return "check base_url (most end in /v1) and the name of the model"
+            return (
+                "check base_url ('tokenwire presets' shows how they end), the wire format and the"
+                " name of the model"
+            )
         case "redirect":
             return "set base_url to where the API is"
         case "rejected" if target.section.defaults.model is None:
