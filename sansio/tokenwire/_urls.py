@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f]")
 
@@ -29,6 +29,15 @@ def split_url(name: str, url: str, *, instead_of_user_info: str) -> SplitResult:
     if "@" in parts.netloc:
         raise ValueError(f"{name} holds user info (user:password@): {instead_of_user_info}")
     return parts
+
+
+def without_secrets(url: str) -> str:
+    """Return a stranger's URL for an error: without user info, query and fragment, where keys are."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _split(name: str, url: str) -> SplitResult:

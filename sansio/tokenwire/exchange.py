@@ -24,6 +24,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
 
+from tokenwire._urls import without_secrets
 from tokenwire.completion import Completion, CompletionBuilder
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import (
@@ -37,7 +38,7 @@ from tokenwire.errors import (
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
-from tokenwire.response import ResponseInfo
+from tokenwire.response import RateLimit, ResponseInfo
 from tokenwire.retry_delay import retry_advice, retry_delay
 from tokenwire.secret import Secret
 from tokenwire.tokens import End, Token
@@ -204,6 +205,15 @@ class Exchange:
             self._answer = self._wire.answer(self._endpoint.limits, self._endpoint.quirks)
         return []
 
+    def receive_rate_limits(self, rate_limits: Iterable[RateLimit]) -> None:
+        """Take allowances that the provider reports elsewhere than in the response head.
+
+        Args:
+            rate_limits: They take the place of those known so far, unless there are none.
+        """
+        if limits := tuple(rate_limits):
+            self._response = attrs.evolve(self._response, rate_limits=limits)
+
     def receive_data(self, data: bytes) -> list[Token | ProviderError]:
         """Take the next bytes of the response body, without any transfer coding.
 
@@ -294,12 +304,7 @@ class Exchange:
                 message=f"{error.message} (POST {self._url}{_hint(self._endpoint.base_url)})",
             )
         elif 300 <= status < 400:
-            target = self._headers.get("location", "")
-            error = attrs.evolve(
-                error,
-                message=f"the server redirects to {target or 'nowhere'}, which is not followed:"
-                " set base_url to where the API is",
-            )
+            error = attrs.evolve(error, message=_redirect(self._headers.get("location", "")))
         return self._fail(error)
 
     def _emit(
@@ -315,11 +320,21 @@ class Exchange:
         events: list[Token | ProviderError] = [*tokens]
         self._tokens_emitted += len(tokens)
         if error is not None:
-            events += self._fail(error)
+            events += self._fail(error if self._tokens_emitted else self._without_token(error))
         elif tokens and type(tokens[-1]) is End:
             self._move(_Step.END)
             self._answer = None
         return events
+
+    def _without_token(self, error: ProviderError) -> ProviderError:
+        """Say what else an end before the first token may mean: all events are strange here."""
+        if not isinstance(error, MalformedResponseError) or error.reason != "truncated":
+            return error
+        return attrs.evolve(
+            error,
+            message="the stream ended cleanly before a first token: it is cut off, or not in the"
+            f" wire format {self._wire.kind}",
+        )
 
     def _fail(self, error: ProviderError) -> list[Token | ProviderError]:
         """Complete an error with what the exchange knows, and end in it."""
@@ -397,6 +412,12 @@ def _query(encoded: EncodedRequest, endpoint: Endpoint) -> str:
 
 def _revealed(value: str | Secret) -> str:
     return value.reveal() if isinstance(value, Secret) else value
+
+
+def _redirect(location: str) -> str:
+    target = without_secrets(location)
+    where = f"to {target}, which is not followed" if target else "without saying where to"
+    return f"the server redirects {where}: set base_url to where the API is"
 
 
 def _hint(base_url: str) -> str:

@@ -318,6 +318,16 @@ def test_the_head_is_read() -> None:
     )
 
 
+def test_allowances_may_be_told_behind_the_head() -> None:
+    """They take the place of those in it, but nothing takes the place of something."""
+    made = sent()
+    made.receive_head(200, [("X-RateLimit-Limit-Requests", "5")])
+    made.receive_rate_limits([])
+    assert made.response.rate_limits == (RateLimit(name="requests", limit=5),)
+    made.receive_rate_limits([RateLimit(name="tokens", remaining=7)])
+    assert made.response.rate_limits == (RateLimit(name="tokens", remaining=7),)
+
+
 def test_nothing_is_known_of_a_response_before_its_head() -> None:
     """Nor is the address before the request."""
     made = exchange()
@@ -519,8 +529,19 @@ def test_a_redirect_shows_where_to(status: int) -> None:
         "the server redirects to https://new.example/v1, which is not followed:"
         " set base_url to where the API is"
     )
-    assert "redirects to nowhere" in failed(status).message
+    assert "redirects without saying where to" in failed(status).message
     assert not error.in_stream
+
+
+def test_a_stream_that_ends_before_a_token_may_be_in_another_wire_format() -> None:
+    """All its events are strange then, and a retry would not help; a cut one says only that."""
+    made = sent()
+    made.receive_head(200, [])
+    made.receive_data(b'event: message_start\ndata: {"type":"message_start"}\n\n')
+    error = failure_of(made.receive_eof(clean=True))
+    assert isinstance(error, MalformedResponseError)
+    assert error.reason == "truncated"
+    assert "not in the wire format openai-chat" in error.message
 
 
 @pytest.mark.parametrize("status", [400, 401])

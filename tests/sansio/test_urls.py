@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tests.sansio.leaks import everything_in
-from tokenwire._urls import split_url
+from tokenwire._urls import split_url, without_secrets
 
 KEY = "sk-proj-a1B2c3D4e5F6"
 
@@ -37,3 +37,18 @@ def test_what_no_url_in_a_configuration_is(url: str, error: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(error)}$") as caught:
         split_url("url", url, instead_of_user_info="do not")
     assert KEY not in everything_in(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://h.example/v1", "https://h.example/v1"),
+        ("https://user:secret@h.example:8443/v1?key=secret#secret", "https://h.example:8443/v1"),
+        ("/v2/chat", "/v2/chat"),
+        ("https://[::1", ""),
+        ("", ""),
+    ],
+)
+def test_a_strangers_url_is_shown_without_its_secrets(url: str, shown: str) -> None:
+    """A redirect may quote a key of somebody's, which is not known and so is not scrubbed."""
+    assert without_secrets(url) == shown

@@ -42,6 +42,7 @@ from tokenwire.exchange import Exchange, State
 from tokenwire.request import HTTPRequest
 from tokenwire.secret import KEY_PART_LENGTH
 from tokenwire.tokens import (
+    Durations,
     End,
     Finish,
     FinishReason,
@@ -160,6 +161,16 @@ def _check_end(end: End) -> None:
         assert isinstance(end.usage, Usage), "End.usage is no Usage"
         for name, count in msgspec.structs.asdict(end.usage).items():
             assert count is None or _check_count(count, f"Usage.{name}")
+    if end.durations is not None:
+        _check_durations(end.durations)
+
+
+def _check_durations(durations: Durations) -> None:
+    assert isinstance(durations, Durations), "End.durations is no Durations"
+    for name, seconds in msgspec.structs.asdict(durations).items():
+        if seconds is not None:
+            assert type(seconds) is float, f"Durations.{name} is no float"
+            assert 0 <= seconds < math.inf, f"Durations.{name} is no number of seconds"
 
 
 def _check_finish(reason: FinishReason, raw: str | None) -> None:

@@ -31,6 +31,7 @@ from tokenwire.testing.invariants import (
     shown_by_error,
 )
 from tokenwire.tokens import (
+    Durations,
     End,
     Finish,
     ReasoningDelta,
@@ -79,6 +80,10 @@ class SixthError(ProviderError):
         (End("stop", "stop", finishes={0: Finish("length")}), "said nothing"),
         (End("stop", "stop", usage=Usage(-1)), "Usage.input_tokens is negative"),
         (End("stop", "stop", usage=_ANY or 5), "no Usage"),  # type: ignore[arg-type]
+        (End("stop", "stop", durations=_ANY or 5), "no Durations"),  # type: ignore[arg-type]
+        (End("stop", "stop", durations=Durations(load_s=_ANY or "1")), "load_s is no float"),  # type: ignore[arg-type]
+        (End("stop", "stop", durations=Durations(total_s=-1.0)), "total_s is no number"),
+        (End("stop", "stop", durations=Durations(total_s=float("nan"))), "total_s is no number"),
         (SixthError(message="a", provider="p"), "none of the five kinds"),
         (_other(message=""), "without a message"),
         (_other(message="a\nb"), "not one line"),
@@ -120,6 +125,7 @@ def test_what_an_event_may_not_be(event: Event, told: str) -> None:
         RefusalDelta("No"),
         ToolCallDelta(0, id="a", name="b"),
         End("other", finishes={0: Finish("other")}, usage=Usage(1)),
+        End("stop", "stop", durations=Durations(load_s=0.0, total_s=1.5)),
         AuthError(message="No.", provider="p"),
         MalformedResponseError(message="limits.choices (3)", provider="p", reason="limit"),
     ],
