@@ -1,6 +1,7 @@
 """For the whole suite: Hypothesis' profiles, figures, certificates, and a real model's server."""
 
 import os
+import signal
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ from tests.figures import Figures, figures_of, report_figures
 from tests.gguf import write_model
 from tests.llama import running_llama
 from tests.tls import tls_terminator
+
+# A shell has what it runs in the background ignore Ctrl-C, and the programs under test inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: a busy machine is no reason to fail. Where the result must be the same for everybody,
 # the examples are, too.
