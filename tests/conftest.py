@@ -17,7 +17,7 @@ from tests.gguf import write_model
 from tests.llama import running_llama
 from tests.tls import tls_terminator
 
-# A shell has what it runs in the background ignore Ctrl-C, and the programs under test inherit that.
+# A shell has what it runs in the background ignore Ctrl-C, and the programs under test inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -32,7 +32,7 @@ def split_url(name: str, url: str, *, instead_of_user_info: str) -> SplitResult:
 
 
 def without_secrets(url: str) -> str:
-    """Return a stranger's URL for an error: without user info, query and fragment, where keys are."""
+    """Return a stranger's URL for an error, without the parts where keys are."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -73,6 +73,14 @@ def test_blocks_of_several_kinds_are_told_apart(body: bytes, data: list[bytes]) 
     assert data_of(body) == data
 
 
+def test_the_last_id_goes_with_plain_blocks_that_have_none() -> None:
+    """Also where several come in one read."""
+    decoder = SSEDecoder()
+    decoder.receive_data(b"id: 7\n\n")
+    items = decoder.receive_data(b"data: a\n\ndata: b\n\n")
+    assert [item.id for item in items if isinstance(item, ServerSentEvent)] == ["7", "7"]
+
+
 def test_the_last_id_goes_with_named_blocks_that_have_none() -> None:
     """It holds until another one comes."""
     items = decode(b"id: 7\ndata: a\n\nevent: x\ndata: b\n\nevent: x\ndata: c\n\n")
@@ -386,6 +394,14 @@ def test_events_before_a_limit_still_come() -> None:
     ]
 
 
+def test_plain_blocks_behind_a_limit_in_the_same_read_are_nothing() -> None:
+    """The limit was passed by the rest of a block that an earlier read began."""
+    decoder = SSEDecoder(Limits(line_bytes=10))
+    assert decoder.receive_data(b"data: a\n") == []
+    items = decoder.receive_data(b"data: 34567890\n\ndata: b\n\ndata: c\n\n")
+    assert items == [LimitExceeded("line_bytes", 10)]
+
+
 @pytest.mark.parametrize(
     "limits", [Limits(line_bytes=10), Limits(event_bytes=10), Limits(silent_bytes=20)]
 )
@@ -459,6 +475,14 @@ def test_the_name_of_an_event_is_silent() -> None:
     body = b"event: x\ndata: a\n\n" * 3
     assert len(decode(body, Limits(silent_bytes=9))) == 3
     assert decode(body, Limits(silent_bytes=8)) == [LimitExceeded("silent_bytes", 8)]
+
+
+def test_the_name_of_the_first_of_many_events_is_silent_as_well() -> None:
+    """What is read together counts as if it had come line by line."""
+    decoder = SSEDecoder(Limits(silent_bytes=22))
+    decoder.receive_data(b":" * 12 + b"\n\n")
+    items = decoder.receive_data(b"event: x\ndata: a\n\n" * 2)
+    assert items == [LimitExceeded("silent_bytes", 22)]
 
 
 def test_a_blank_line_that_dispatches_is_not_silent() -> None:
