@@ -43,6 +43,8 @@ HARNESSES: Final = {
     "ollama": Harness("ollama", 768, 1),
     "exchange": Harness("response", 768, 2),
     "splits": Harness("response", 768, 2),
+    "responses_session": Harness("responses_session", 768, 2),
+    "realtime_session": Harness("realtime_session", 768, 2),
 }
 
 #: The wire formats, by what the folders of streams and their harnesses are called, and where their
@@ -58,6 +60,7 @@ _RECORDINGS: Final = {
 
 _HERE: Final = Path(__file__).parent
 _OWN_STREAMS: Final = _HERE.parent / "tests" / "data"
+_SCRIPTS: Final = _HERE / "scripts"
 _ENTRY: Final = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
@@ -72,6 +75,8 @@ def seeds(name: str) -> list[bytes]:
             found = [*_bodies("ollama"), *map(_data_lines, _bodies("openai_chat"))]
         case "exchange" | "splits":
             found = list(_responses(size))
+        case "responses_session" | "realtime_session":
+            found = [file.read_bytes() for file in sorted((_SCRIPTS / name).iterdir())]
         case wire:
             # Azure's chunks are chat completions, and more.
             wires = ("openai_chat", wire) if wire == "azure_chat" else (wire,)

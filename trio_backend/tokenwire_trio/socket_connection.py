@@ -146,6 +146,11 @@ class SocketConnection:
     # For callers
 
     @property
+    def url(self) -> str:
+        """Where it leads, as the request for it said."""
+        return self._request.url
+
+    @property
     def session(self) -> Session:
         """The state of the connection, once it is open."""
         assert self._session is not None  # callers get connections that are
@@ -178,8 +183,12 @@ class SocketConnection:
     def retire_if_over(self) -> None:
         """End a connection that takes no more requests and has nothing left to do."""
         if self._is_over:
-            self.closed = True
-            self._scope.cancel()
+            self.retire()
+
+    def retire(self) -> None:
+        """End a connection that has nothing left to do; what came over it can still be read."""
+        self.closed = True
+        self._scope.cancel()
 
     def close(self) -> None:
         """End the connection now, also under answers that are still being read."""

@@ -1,7 +1,9 @@
 """The WebSockets of one provider: opened when needed, shared by calls, replaced when old or lost.
 
 A call goes to the connection that holds its conversation; else to any that has room; else it opens
-one, unless those that are being opened already will have room for everybody who waits.
+one, unless those that are being opened already will have room for everybody who waits. Where a
+setting is part of the address, only connections to the same address are meant, and idle ones to
+others are closed when there may be no more.
 """
 
 from __future__ import annotations
@@ -135,9 +137,10 @@ class SocketPool:
         with self._queue():
             while True:  # noqa: ASYNC913  # each way through it waits for something
                 self.check_open()
-                connection = self._best(messages, config)
+                connection = self._best(messages, config, request.url)
                 if connection is not None:
                     return connection
+                self._make_room(request.url)
                 failure = change.failure if change is not None else None
                 if failure is None and self._may_open:
                     failure = await self._open(endpoint, request, progress, clock)
@@ -178,16 +181,27 @@ class SocketPool:
         finally:
             self._waiting -= 1
 
-    def _best(self, messages: Sequence[Message], config: ProviderConfig) -> SocketConnection | None:
+    def _best(
+        self, messages: Sequence[Message], config: ProviderConfig, url: str
+    ) -> SocketConnection | None:
         now = trio.current_time()
         for connection in self._connections:
             connection.retire_if_over()
         self._connections = [each for each in self._connections if not each.closed]
-        with_room = [each for each in self._connections if each.session.has_room(now)]
+        leading_there = [each for each in self._connections if each.url == url]
+        with_room = [each for each in leading_there if each.session.has_room(now)]
         for connection in with_room:
             if connection.session.continues(messages, config):
                 return connection
         return with_room[0] if with_room else None
+
+    def _make_room(self, url: str) -> None:
+        """End an idle connection that leads elsewhere, if there may be no more beside it."""
+        if self._opening + len(self._connections) >= self._most:
+            elsewhere = (each for each in self._connections if each.url != url)
+            if idle := next((each for each in elsewhere if each.session.idle), None):
+                idle.retire()
+                self._connections.remove(idle)
 
     @property
     def _may_open(self) -> bool:

@@ -36,7 +36,7 @@ WIRE_KINDS: Final = (
 )
 
 #: Names of those that are spoken over a WebSocket.
-SOCKET_KINDS: Final = ("openai-responses-ws",)
+SOCKET_KINDS: Final = ("openai-responses-ws", "openai-realtime")
 
 
 def wire_by_kind(kind: str, wires: Iterable[Wire] = ()) -> Wire:  # noqa: PLR0911  # one for each
@@ -92,6 +92,10 @@ def socket_wire_by_kind(kind: str) -> SocketWire:
             from tokenwire.wire.openai_responses_ws import OpenAIResponsesSocket
 
             return OpenAIResponsesSocket()
+        case "openai-realtime":
+            from tokenwire.wire.openai_realtime import OpenAIRealtime
+
+            return OpenAIRealtime()
         case _:
             known = (*WIRE_KINDS, *SOCKET_KINDS)
             raise ConfigError(f"unknown wire format {kind!r}{check.nearest(kind, known)}")
