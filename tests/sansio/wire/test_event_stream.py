@@ -258,6 +258,15 @@ def test_events_without_tokens_may_go_on_up_to_a_limit() -> None:
     assert tokens_of(quiet * 3 + b"data: end\n\n", Limits(silent_bytes=42)) == [End("stop")]
 
 
+def test_silence_counts_behind_a_token_of_the_same_read() -> None:
+    """The token ends the silence before it, not the one behind it."""
+    body = b"data: a\n\n" + b"data: nothing\n\n" * 4
+    tokens, error = read(body, limits=Limits(silent_bytes=40))
+    assert tokens == [TextDelta("message:a")]
+    assert error is not None
+    assert "limits.silent_bytes (40)" in error.message
+
+
 def test_events_without_data_may_not_go_on_for_ever() -> None:
     """They are silence as well, although there is nothing in them."""
     limits = Limits(silent_bytes=20)
