@@ -11,7 +11,6 @@ answer goes back as it came, or, to servers that take no reasoning, `message.wit
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping
 from typing import Final
 
 import trio
@@ -20,8 +19,7 @@ import tokenwire
 from tokenwire import Message, ToolCall, ToolResult
 from tokenwire_trio import open_provider
 
-#: A model that calls tools for ever costs money for ever.
-MAX_TURNS: Final = 8
+MAX_TURNS: Final = 8  # a model that calls tools for ever costs money for ever
 
 WEATHER: Final = tokenwire.Tool(
     name="weather",
@@ -39,7 +37,7 @@ def weather(city: str, days: int) -> object:
     return [{"city": city, "day": day, "sky": "clear", "celsius": 20} for day in range(days)]
 
 
-TOOLS: Final[Mapping[str, Callable[..., object]]] = {"weather": weather}
+TOOLS: Final = {"weather": weather}
 
 
 def run_tool(call: ToolCall) -> ToolResult:
@@ -61,6 +59,7 @@ async def ask(provider: tokenwire.Provider, messages: list[Message]) -> tokenwir
     async with provider.complete(messages, config) as stream:
         async for token in stream:
             print(token.text, end="", flush=True)
+        print(end="\n" if stream.partial().text else "")
         return stream.partial()
 
 
@@ -77,4 +76,4 @@ async def main(question: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1])
+    trio.run(main, " ".join(sys.argv[1:]) or sys.exit("usage: python tool_loop.py QUESTION"))

@@ -49,7 +49,21 @@ def test_the_tool_loop_ends_in_an_answer(llama_url: str) -> None:
     assert call.startswith("[weather {")
     assert TOOL_TEXT in call
     assert str(TOOL_NUMBER) in call
-    assert answer.strip() == ANSWER
+    assert answer == f"{ANSWER}\n"
+
+
+def test_the_tool_loop_says_what_it_wants() -> None:
+    """Without a question there is a line on how to ask one."""
+    result = subprocess.run(
+        [sys.executable, "-W", "error", str(_EXAMPLES / "tool_loop.py")],
+        env=child_environment(),
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "usage: python tool_loop.py QUESTION\n"
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.trio_backend.providers import provider_section
-from tokenwire.errors import NetworkError, ProviderError, RateLimitError
+from tokenwire.errors import AuthError, NetworkError, OtherError, ProviderError, RateLimitError
+from tokenwire.secret import Secret
 from tokenwire_trio.cli.advice import advice
 from tokenwire_trio.cli.likely_fix import likely_fix
 from tokenwire_trio.cli.provider_section import Target
+
+
+def _rejected(message: str) -> OtherError:
+    return OtherError(message=message, kind="rejected", status=400)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +32,32 @@ from tokenwire_trio.cli.provider_section import Target
             NetworkError(message="wants a client certificate", phase="tls"),
             "set tls.client_cert_file",
         ),
+        (_rejected("400 The plain HTTP request was sent to HTTPS port"), "https://"),
+        (_rejected("Client sent an HTTP request to an HTTPS server."), "https://"),
+        (_rejected("400 No required SSL certificate was sent"), "set tls.client_cert_file"),
+        (_rejected("400 Bad Request"), "compare the settings"),
         (RateLimitError(message="no", retry_after=7.0), "try again in 7 s"),
     ],
 )
 def test_the_fix_fits_the_failure(error: ProviderError, fix: str) -> None:
     """It depends on where the call failed, and how."""
     assert fix in likely_fix(error, Target(section=provider_section(), key_variable=None))
+
+
+@pytest.mark.parametrize(
+    ("variable", "credential", "fix"),
+    [
+        (None, None, "name the variable that holds your key with --key-env"),
+        (None, Secret("sk-0123456789"), "check the key, or make a new one"),
+        ("SOME_KEY", Secret("sk-0123456789"), "SOME_KEY: check it, or make a new key"),
+    ],
+)
+def test_a_refused_key_is_looked_for_where_it_came_from(
+    variable: str | None, credential: Secret | None, fix: str
+) -> None:
+    """Where there is none, there is nothing to check yet."""
+    target = Target(section=provider_section(credential=credential), key_variable=variable)
+    assert likely_fix(AuthError(message="no", status=401), target).endswith(fix)
 
 
 @pytest.mark.parametrize("message", ["the certificate has expired", "no TLS there: use http://"])

@@ -2,15 +2,18 @@
 
 import importlib.metadata
 import importlib.util
+import io
 import re
+import sys
 from contextlib import suppress
 
 import pytest
 import trio
 
 from tests.gguf import ANSWER, THOUGHT
-from tests.trio_backend.cli_process import run_on_terminal, run_process
+from tests.trio_backend.cli_process import invoke, run_on_terminal, run_process
 from tests.trio_backend.servers import answer, replies, socket_server
+from tokenwire_trio.cli.outlet import Outlet
 
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
 _THINK = 'chat_template_kwargs={"think": true}'
@@ -83,6 +86,25 @@ def test_without_a_prompt_a_terminal_is_not_waited_for(llama_url: str) -> None:
     code, output = _on_terminal("--base-url", llama_url)
     assert code == 2
     assert "PROMPT" in output
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_local_model_that_is_missing_is_not_said_to_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first that a person reads is what to install."""
+    terminal = _Terminal()
+    monkeypatch.setattr(
+        "tokenwire_trio.cli.ask.standard_outlets", lambda: (Outlet(terminal), Outlet(terminal))
+    )
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    result = invoke("ask", "Hi", "--local")
+    assert (result.exit_code, terminal.getvalue()) == (2, "")
+    assert "pip install" in result.stderr
 
 
 def _has_local_model() -> bool:

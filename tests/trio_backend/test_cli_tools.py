@@ -57,19 +57,30 @@ def test_several_files_are_several_tools(tmp_path: Path) -> None:
     assert [tool["name"] for tool in _tools(*files)] == ["b", "a"]
 
 
+def test_two_tools_of_one_name_are_refused(tmp_path: Path) -> None:
+    """Nobody could tell which one a model calls; the message names it."""
+    files = [_file(tmp_path, {"name": name}) for name in ("a", "b", "a")]
+    options = [word for file in files for word in ("--tool", file)]
+    result = invoke("encode", "Hi", *_URL, *options)
+    assert result.exit_code == 2
+    assert "another tool is called 'a' already" in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("text", "advice"),
     [
         ("", "truncated"),
         ("[]", "Expected `object`"),
-        ('{"type": "object"}', "missing required field `title`"),
+        ("{}", "a tool needs a `name`"),
+        ('{"type": "object"}', "a JSON schema in its place a `title`"),
+        ('{"title": 3}', "Expected `str`"),
         ('{"parameters": {}}', "missing required field `name`"),
         ('{"name": "a", "paramters": {}}', "unknown field `paramters`"),
         ('{"name": "a", "parameters": []}', "Expected `object`"),
         ('{"name": ""}', "name is empty"),
         ('{"a":' * 100_000, "recursion"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_a_file_of_another_form_is_told(text: str, advice: str, tmp_path: Path) -> None:
     """The message names the file and says where it departs."""

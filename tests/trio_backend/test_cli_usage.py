@@ -1,12 +1,16 @@
 """Wrong use and wrong configuration: exit code 2 and a message that says what to do."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tests.trio_backend.cli_process import child_environment, invoke, run_process
+from tokenwire_trio.cli.option_places import TABLE_PLACES, VALUE_PLACES
+from tokenwire_trio.cli.provider_options import ProviderOptions
 
 # Nobody listens there: a command that gets this far fails in another way.
 _NOWHERE = ("--base-url", "http://localhost:1/v1")
@@ -55,6 +59,37 @@ def test_wrong_use_is_told(arguments: tuple[str, ...], advice: str) -> None:
     assert result.stdout == ""
     assert advice in " ".join(result.stderr.split())
     assert "secret" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ending"),
+    [
+        (("--wire", "anthropic", *_NOWHERE, "--model", "m"), "set it (--max-tokens)"),
+        (("--wire", "gemini", *_NOWHERE), "set it (--model)"),
+        (("--preset", "azure-classic", "--model", "m"), "of your own (--preset-value)"),
+        ((*_NOWHERE, "--quirk", "a=1"), "system_role) (--quirk)"),
+        ((*_NOWHERE, "--timeout", "0"), "not 0 (--timeout)"),
+        (("--preset", "mistrl"), "did you mean 'mistral'?)"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_its_option(arguments: tuple[str, ...], ending: str) -> None:
+    """The library knows only what it calls the setting itself."""
+    result = invoke("ask", "Hi", *arguments)
+    assert result.exit_code == 2
+    assert " ".join(result.stderr.split()).endswith(ending)
+
+
+def test_every_option_has_its_place() -> None:
+    """But for those that give the whole configuration to which the others are added."""
+    options = set(attrs.fields_dict(ProviderOptions))
+    assert options - {"config", "preset"} == VALUE_PLACES.keys() | TABLE_PLACES.keys()
+
+
+def test_a_value_of_zero_is_given() -> None:
+    """It is sent, unlike what is unset."""
+    result = invoke("encode", "Hi", *_NOWHERE, "--seed", "0", "--temperature", "0")
+    body = json.loads(result.stdout)["body"]
+    assert (body["seed"], body["temperature"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +175,4 @@ def test_the_wire_formats_are_listed_with_their_quirks() -> None:
     assert result.exit_code == 0
     assert "openai-chat\n" in result.stdout
     assert "  include_usage " in result.stdout
+    assert "ollama\n  (no quirks)\n" in result.stdout

@@ -113,6 +113,16 @@ async def test_the_last_providers_error_tells_of_the_others() -> None:
     assert [word in note for word in ("one", "two", "no attempt is left")] == [True] * 3
 
 
+async def test_notes_of_nested_wrappers_say_whose_attempts_they_count() -> None:
+    """Else one seems to contradict the other."""
+    fallback = Fallback(failing(broken("one")), failing(broken("two")))
+    with pytest.raises(OtherError, match="two") as caught:
+        await ask(Retrying(fallback))
+    inner, outer = caught.value.__notes__
+    assert inner.startswith("Fallback: attempt 2 was the last: no attempt is left")
+    assert outer.startswith("Retrying: attempt 1 was the last: the request was sent")
+
+
 def other(kind: str) -> OtherError:
     """Make an error of a kind."""
     return OtherError(message="no", kind=cast("OtherKind", kind))

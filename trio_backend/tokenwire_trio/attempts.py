@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Protocol, Self, TypeAlias, final
+from typing import ClassVar, Protocol, Self, TypeAlias, final
 
 import trio
 
@@ -31,7 +31,13 @@ OnAttempt: TypeAlias = Callable[[Attempt], None]
 
 
 class Plan(Protocol):
-    """How one call goes about its attempts."""
+    """How one call goes about its attempts.
+
+    Attributes:
+        whose: Who makes them, as a note says it.
+    """
+
+    whose: ClassVar[str]
 
     def block(self, number: int) -> AbstractAsyncContextManager[TokenStream]:
         """Return the block of an attempt, not entered yet; numbers count from 1."""
@@ -123,7 +129,8 @@ class AttemptedStream:
         self._attempts += (attempt,)
         if attempt.delay_s is None:
             self._failure = error
-            error.add_note(attempts_note(self._attempts))
+            # Of wrappers in one another each adds its note, and their attempts are not the same.
+            error.add_note(f"{self._plan.whose}: {attempts_note(self._attempts)}")
         else:
             self._next_at = trio.current_time() + attempt.delay_s
         if self._on_attempt is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import attrs
 
@@ -91,6 +91,7 @@ class Fallback:
 class _Alternatives:
     """The attempts of one call."""
 
+    whose: ClassVar[str] = Fallback.__name__
     providers: Sequence[Provider]
     messages: Sequence[Message]
     config: ProviderConfig

@@ -56,9 +56,7 @@ async def local_model(*, gguf: Path | None = None) -> AsyncGenerator[str, None]:
     Raises:
         LocalModelUnavailable: A package or the file is missing, or the server did not start.
     """
-    if importlib.util.find_spec("xllamacpp") is None:
-        raise LocalModelUnavailable(_HOW_TO_INSTALL)
-    model = _installed_model() if gguf is None else _existing(gguf)
+    model = find_local_model() if gguf is None else _existing(gguf)
     # A file, because nobody reads a pipe while the model answers, and a full pipe stops its writer.
     with tempfile.TemporaryFile() as log:
         process = await trio.lowlevel.open_process(
@@ -76,8 +74,14 @@ async def local_model(*, gguf: Path | None = None) -> AsyncGenerator[str, None]:
                 await _reap(process)
 
 
-def _installed_model() -> Path:
-    """Find the model in its package without importing it: that would need its dependencies."""
+def find_local_model() -> Path:
+    """Find the model that `local_model` runs, and make sure that it can be run.
+
+    Raises:
+        LocalModelUnavailable: A package or the file is missing.
+    """
+    _require_server()
+    # Found without importing its package: that would need the package's dependencies.
     try:
         files = importlib.metadata.files(_MODEL_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -91,7 +95,13 @@ def _installed_model() -> Path:
     )
 
 
+def _require_server() -> None:
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise LocalModelUnavailable(_HOW_TO_INSTALL)
+
+
 def _existing(gguf: Path) -> Path:
+    _require_server()
     if not gguf.is_file():
         raise LocalModelUnavailable(f"there is no model file {gguf}")
     return gguf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Final, final
+from typing import ClassVar, Final, final
 
 import attrs
 import trio
@@ -85,6 +85,7 @@ class Retrying:
 class _Retries:
     """The attempts of one call."""
 
+    whose: ClassVar[str] = Retrying.__name__
     provider: Provider
     messages: Sequence[Message]
     config: ProviderConfig

@@ -1,6 +1,10 @@
 """What a person at the command line can do about an error."""
 
+from typing import Final
+
 from tokenwire.errors import AuthError, NetworkError, ProviderError, RateLimitError
+
+NAME_THE_KEY: Final = "name the variable that holds your key with --key-env"
 
 
 def advice(error: ProviderError, key_variable: str | None) -> str | None:
@@ -13,7 +17,7 @@ def advice(error: ProviderError, key_variable: str | None) -> str | None:
     what_to_do: str | None
     match error:
         case AuthError() if key_variable is None:
-            what_to_do = "name the variable that holds your key with --key-env"
+            what_to_do = NAME_THE_KEY
         case AuthError():
             what_to_do = f"the key came from the variable {key_variable}"
         case NetworkError(phase="tls") if "tls.ca_file" in error.message:

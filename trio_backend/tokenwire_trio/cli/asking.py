@@ -17,7 +17,7 @@ from tokenwire_trio.cli.provider_options import ProviderOptions
 from tokenwire_trio.cli.provider_section import Target, load_target
 from tokenwire_trio.cli.refusal import Refusal
 from tokenwire_trio.cli.timings_line import timings_line
-from tokenwire_trio.local import LocalModelUnavailable, local_model
+from tokenwire_trio.local import LocalModelUnavailable, find_local_model, local_model
 
 
 class Presentation(Protocol):
@@ -85,10 +85,11 @@ async def ask_local_model(
     Raises:
         Refusal: If there is no such model; the message says how to install it.
     """
-    if stderr.terminal:
-        stderr.line("Starting the model on this machine…")
     try:
-        async with local_model() as base_url:
+        model = find_local_model()
+        if stderr.terminal:
+            stderr.line("Starting the model on this machine…")
+        async with local_model(gguf=model) as base_url:
             # We know that this server counts tokens when it is asked to.
             quirk = {"include_usage": True, **options.quirk}
             local_options = attrs.evolve(options, base_url=base_url, quirk=quirk)

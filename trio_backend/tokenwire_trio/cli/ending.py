@@ -10,6 +10,7 @@ import click
 
 from tokenwire.errors import LocalProtocolError
 from tokenwire_trio.cli.exit_codes import ExitCode
+from tokenwire_trio.cli.option_places import with_option
 from tokenwire_trio.cli.refusal import Refusal
 
 _P = ParamSpec("_P")
@@ -23,7 +24,7 @@ def ends_with_exit_code(command: Callable[_P, ExitCode]) -> Callable[_P, None]:
         try:
             code = command(*args, **kwargs)
         except (LocalProtocolError, ValueError) as error:
-            raise Refusal(str(error)) from None
+            raise Refusal(with_option(str(error))) from None
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
         except BrokenPipeError:

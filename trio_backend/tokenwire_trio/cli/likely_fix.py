@@ -1,5 +1,6 @@
 """What most likely helps a configuration with which a call failed."""
 
+import re
 from typing import assert_never, cast
 
 from tokenwire.errors import (
@@ -11,11 +12,18 @@ from tokenwire.errors import (
     ProviderError,
     RateLimitError,
 )
-from tokenwire_trio.cli.advice import advice
+from tokenwire_trio.cli.advice import NAME_THE_KEY, advice
 from tokenwire_trio.cli.provider_section import Target
 
 _CHECK_ADDRESS = "check scheme, host and port of base_url"
 _CHECK_PROTOCOL = f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
+_COMPARE_SETTINGS = "compare the settings with the provider's documentation: model, extra, quirks"
+_SET_CLIENT_CERTIFICATE = "set tls.client_cert_file and tls.client_key_file in a configuration file"
+
+#: What servers answer at their port for TLS to a request without it: nginx, Go and Apache.
+_TLS_PORT = re.compile("sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port")
+#: What nginx answers, in place of a failed handshake, to a client without a certificate.
+_NO_CLIENT_CERTIFICATE = "No required SSL certificate was sent"
 
 
 def likely_fix(error: ProviderError, target: Target) -> str:
@@ -29,14 +37,8 @@ def likely_fix(error: ProviderError, target: Target) -> str:
     match known:
         case NetworkError():
             return _fix_network(known, target)
-        case AuthError(status=403):
-            return "the key may not do this: check its permissions, project and region"
-        case AuthError() if target.key_variable is not None:
-            return f"{advice(known, target.key_variable)}: check it, or make a new key"
-        case AuthError() if target.section.endpoint.credential is not None:
-            return "check the key, or make a new one"
         case AuthError():
-            return advice(known, None) or ""
+            return _fix_auth(known, target)
         case RateLimitError():
             return advice(known, target.key_variable) or "wait a moment, then ask less at a time"
         case MalformedResponseError():
@@ -45,6 +47,16 @@ def likely_fix(error: ProviderError, target: Target) -> str:
             return _fix_other(known, target)
         case _:
             assert_never(known)
+
+
+def _fix_auth(error: AuthError, target: Target) -> str:
+    if error.status == 403:
+        return "the key may not do this: check its permissions, project and region"
+    if target.key_variable is not None:
+        return f"{advice(error, target.key_variable)}: check it, or make a new key"
+    if target.section.endpoint.credential is not None:
+        return "check the key, or make a new one"
+    return NAME_THE_KEY
 
 
 def _fix_network(error: NetworkError, target: Target) -> str:
@@ -83,7 +95,7 @@ def _fix_tls(error: NetworkError, target: Target) -> str:
     if "tls.ca_file" in error.message:
         return f"{advice(error, target.key_variable)}; in a file it is tls.ca_file"
     if "client certificate" in error.message:
-        return "set tls.client_cert_file and tls.client_key_file in a configuration file"
+        return _SET_CLIENT_CERTIFICATE
     if "certificate" in error.message:
         return "check the host and this machine's clock, or have the certificate renewed"
     return _CHECK_PROTOCOL
@@ -130,11 +142,21 @@ def _fix_other(error: OtherError, target: Target) -> str:
             )
         case "redirect":
             return "set base_url to where the API is"
-        case "rejected" if target.section.defaults.model is None:
-            return "name a model with --model"
-        case "rejected" | "context_length" | "content_filter":
-            return "compare the settings with the provider's documentation: model, extra, quirks"
+        case "rejected":
+            return _fix_rejected(error, target)
+        case "context_length" | "content_filter":
+            return _COMPARE_SETTINGS
         case "overloaded" | "server" | "timeout" | "conflict" | "unknown":
             return "try again later; the server's log or its support knows more"
         case _:
             assert_never(error.kind)
+
+
+def _fix_rejected(error: OtherError, target: Target) -> str:
+    if _TLS_PORT.search(error.message):
+        return "begin base_url with https://"
+    if _NO_CLIENT_CERTIFICATE in error.message:
+        return _SET_CLIENT_CERTIFICATE
+    if target.section.defaults.model is None:
+        return "name a model with --model"
+    return _COMPARE_SETTINGS

@@ -15,9 +15,9 @@ def presets(*, as_json: bool) -> None:
     """List the servers that are known by name.
 
     Each line has the name, the wire format, the variable that people conventionally keep the key
-    in, and the base URL; words in braces are for '--preset-value'. Below stand what is special
-    about the server and the settings of its endpoint. 'tokenwire ask --preset NAME' asks a server,
-    and the other options override what the preset says.
+    in, and the base URL. Below stand what is special about the server and the settings of its
+    endpoint. 'tokenwire ask --preset NAME' asks a server, with --preset-value for the words that
+    the URL has in braces; the other options override what the preset says.
     """
     known = [preset(name) for name in preset_names()]
     for line in map(_json, known) if as_json else _table(known):

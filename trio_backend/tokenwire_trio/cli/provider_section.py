@@ -16,15 +16,16 @@ from tokenwire.config import Config, ConfigError, ProviderSection
 from tokenwire.presets import preset
 from tokenwire.wire import WIRE_KINDS
 from tokenwire_trio.cli.key_values import guarded
+from tokenwire_trio.cli.option_places import (
+    CREDENTIAL_PLACE,
+    TABLE_PLACES,
+    VALUE_PLACES,
+    Place,
+)
 from tokenwire_trio.cli.provider_options import ProviderOptions
 
 #: A TOML document.
 Document = dict[str, Any]
-
-_Path = tuple[str, ...]
-
-_ENDPOINT: Final = ("provider", "endpoint")
-_DEFAULTS: Final = ("provider", "defaults")
 
 #: Either upper case, as variables mostly are, or too short for a key.
 _NAME_AND_NO_KEY: Final = re.compile(r"[A-Z_][A-Z0-9_]*|[A-Za-z_][A-Za-z0-9_]{,15}")
@@ -60,7 +61,7 @@ def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
     for path, value in _overlay(options):
         _put(document, path, value)
     if (variable := _conventional_variable(options, environ)) is not None:
-        _put(document, (*_ENDPOINT, "credential_env"), variable)
+        _put(document, CREDENTIAL_PLACE, variable)
     section = Config.from_mapping(document, environ).provider
     # After the library has checked it, the document is known to have this shape.
     return Target(
@@ -108,38 +109,19 @@ def _read(file: Path) -> Document:
         raise ConfigError(f"{file} is no valid TOML: {error}") from None
 
 
-def _overlay(options: ProviderOptions) -> Iterable[tuple[_Path, object]]:
+def _overlay(options: ProviderOptions) -> Iterable[tuple[Place, object]]:
     """Name the place of each option in the document, as far as it was given."""
-    places: tuple[tuple[_Path, object], ...] = (
-        (("provider", "kind"), options.wire),
-        ((*_ENDPOINT, "base_url"), options.base_url),
-        ((*_ENDPOINT, "credential_env"), options.key_env),
-        ((*_ENDPOINT, "deadlines", "total"), options.timeout),
-        ((*_ENDPOINT, "tls", "ca_file"), options.ca_file),
-        ((*_ENDPOINT, "proxy"), options.proxy),
-        ((*_ENDPOINT, "unix_socket"), options.unix_socket),
-        ((*_ENDPOINT, "allow_plaintext"), options.allow_plaintext or None),
-        ((*_DEFAULTS, "model"), options.model),
-        ((*_DEFAULTS, "max_output_tokens"), options.max_tokens),
-        ((*_DEFAULTS, "temperature"), options.temperature),
-        ((*_DEFAULTS, "top_p"), options.top_p),
-        ((*_DEFAULTS, "stop"), options.stop or None),
-        ((*_DEFAULTS, "seed"), options.seed),
-        ((*_DEFAULTS, "reasoning"), options.reasoning),
-        ((*_DEFAULTS, "tools"), options.tool or None),
-    )
-    yield from (place for place in places if place[1] is not None)
-    for table, items in (
-        (("provider", "preset_values"), options.preset_value),
-        ((*_ENDPOINT, "headers"), guarded(options.header)),
-        ((*_ENDPOINT, "query"), options.query),
-        ((*_ENDPOINT, "quirks"), options.quirk),
-        ((*_DEFAULTS, "extra"), options.extra),
-    ):
+    for name, place in VALUE_PLACES.items():
+        value: object = getattr(options, name)
+        # Not just what is false: 0 is a value.
+        if not (value is None or value is False or value == ()):
+            yield place, value
+    for name, table in TABLE_PLACES.items():
+        items = guarded(options.header) if name == "header" else getattr(options, name)
         yield from (((*table, key), value) for key, value in items.items())
 
 
-def _put(document: Document, path: _Path, value: object) -> None:
+def _put(document: Document, path: Place, value: object) -> None:
     """Put a value into nested tables, which are made where they are missing.
 
     Where the file has something else in place of a table, it stays, for `Config` to complain of.

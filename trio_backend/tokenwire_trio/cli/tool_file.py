@@ -41,7 +41,13 @@ def tools_from_files(
     _: click.Context, __: click.Parameter, files: Sequence[Path]
 ) -> tuple[Tool, ...]:
     """Read what was given to a repeatable option."""
-    return tuple(_read_tool(file) for file in files)
+    tools: dict[str, Tool] = {}
+    for file in files:
+        tool = _read_tool(file)
+        if tool.name in tools:
+            raise click.BadParameter(f"{file}: another tool is called {tool.name!r:.100} already")
+        tools[tool.name] = tool
+    return tuple(tools.values())
 
 
 def _read_tool(file: Path) -> Tool:
@@ -60,5 +66,7 @@ def _tool(document: _Schema) -> Tool:
             parameters=tool.parameters,
             strict=tool.strict,
         )
+    if "title" not in document:
+        raise ValueError("a tool needs a `name`, a JSON schema in its place a `title`")
     schema = msgspec.convert(document, _TitledSchema)
     return Tool(name=schema.title, description=schema.description, parameters=document)

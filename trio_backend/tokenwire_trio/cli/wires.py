@@ -14,5 +14,8 @@ def wires() -> None:
     """
     for kind in (*WIRE_KINDS, *SOCKET_KINDS):
         click.echo(kind)
-        for name, description in wire_by_kind(kind).quirks.items():
+        quirks = wire_by_kind(kind).quirks
+        for name, description in quirks.items():
             click.echo(f"  {name:<20}{description}")
+        if not quirks:
+            click.echo("  (no quirks)")
