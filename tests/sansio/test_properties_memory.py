@@ -13,14 +13,12 @@ import pytest
 
 from fuzz.invariants import retained_bytes
 from tests.figures import Figures
-from tests.hostile import HOSTILE, MAX_BYTES_READ, MiB, read
+from tests.hostile import HOSTILE, MAX_BYTES_READ, KiB, MiB, read
 from tests.split_points import EXHAUSTIVE
 from tokenwire.endpoint import Limits
 from tokenwire.errors import ProviderError
 from tokenwire.ndjson import NDJSONDecoder
 from tokenwire.sse import LimitExceeded, SSEDecoder
-
-KiB = 1024
 
 LIMITS = Limits(
     line_bytes=32 * KiB,
@@ -97,6 +95,7 @@ def test_a_decoder_alone_cuts_off_what_is_endless(
 
 
 @pytest.mark.skipif(not EXHAUSTIVE, reason="takes a minute: set TOKENWIRE_EXHAUSTIVE=1")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the peak of a process alone")
 @every_body
 def test_resident_memory_stays_within_the_limit_and_16_mib(name: str, figures: Figures) -> None:
     """With the default limits, and counted by what the system gives to a fresh process."""
