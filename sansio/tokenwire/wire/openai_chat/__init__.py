@@ -14,22 +14,19 @@ from typing import Any, final
 import attrs
 
 from tokenwire.endpoint import BEARER, Limits
-from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.response import RateLimit
 from tokenwire.wire.base import EncodedRequest
 from tokenwire.wire.event_stream import EventStreamAnswer
 from tokenwire.wire.openai_chat.answer import ChatReader
-from tokenwire.wire.openai_chat.failures import failed_response
-from tokenwire.wire.openai_chat.headers import rate_limits, request_id
+from tokenwire.wire.openai_chat.head import ReadsHead
 from tokenwire.wire.openai_chat.quirks import DESCRIPTIONS, read_quirks
 from tokenwire.wire.openai_chat.request import encode_body
 
 
 @final
 @attrs.frozen
-class OpenAIChat:
+class OpenAIChat(ReadsHead):
     """The wire format ``openai-chat``: ``POST {base_url}/chat/completions``, an event stream back.
 
     See `Wire` for what its methods promise.
@@ -59,15 +56,3 @@ class OpenAIChat:
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
         """Begin to decode the body of a successful response."""
         return EventStreamAnswer(ChatReader(limits), limits)
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read the response of a failed request."""
-        return failed_response(status, body)
-
-    def request_id(self, headers: Mapping[str, str]) -> str | None:
-        """Return the provider's id of the request."""
-        return request_id(headers)
-
-    def rate_limits(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
-        """Read ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``."""
-        return rate_limits(headers)

@@ -15,25 +15,23 @@ from typing import Any, final
 import attrs
 
 from tokenwire.endpoint import BEARER, Endpoint, Limits
-from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.response import RateLimit
 from tokenwire.wire.base import EncodedRequest
 from tokenwire.wire.ndjson_answer import NDJSONAnswer
-from tokenwire.wire.openai_chat.failures import failed_response
-from tokenwire.wire.openai_chat.headers import rate_limits, request_id
+from tokenwire.wire.openai_chat.head import ReadsHead
 from tokenwire.wire.openai_realtime.frames import EventReader
 from tokenwire.wire.openai_realtime.quirks import DESCRIPTIONS, read_quirks
 from tokenwire.wire.openai_realtime.request import encode_events
 from tokenwire.wire.openai_realtime.session import RealtimeSession
+from tokenwire.wire.socket_messages import messages_answer
 
 __all__ = ["OpenAIRealtime", "RealtimeSession"]
 
 
 @final
 @attrs.frozen
-class OpenAIRealtime:
+class OpenAIRealtime(ReadsHead):
     """The wire format ``openai-realtime``: a WebSocket to ``{base_url}/realtime?model=…``.
 
     See `Wire` and `SocketWire` for what the methods promise.
@@ -63,20 +61,7 @@ class OpenAIRealtime:
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> NDJSONAnswer:
         """Begin to read the messages of one answer, one a line."""
-        one_message_a_line = attrs.evolve(limits, line_bytes=limits.event_bytes)
-        return NDJSONAnswer(EventReader(limits), one_message_a_line)
-
-    def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
-        """Read the response of a connection that was refused."""
-        return failed_response(status, body)
-
-    def request_id(self, headers: Mapping[str, str]) -> str | None:
-        """Return the provider's id of the request."""
-        return request_id(headers)
-
-    def rate_limits(self, headers: Mapping[str, str]) -> tuple[RateLimit, ...]:
-        """Read ``x-ratelimit-{limit,remaining,reset}-{requests,tokens}``."""
-        return rate_limits(headers)
+        return messages_answer(EventReader(limits), limits)
 
     def answers_at_once(self, quirks: Mapping[str, Any]) -> int:
         """Return how many answers a new connection has room for."""

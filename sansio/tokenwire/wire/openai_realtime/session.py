@@ -28,7 +28,7 @@ from tokenwire.response import RateLimit
 from tokenwire.session import Delivery, Events, OpenAnswer, SocketWire
 from tokenwire.tokens import End
 from tokenwire.wire.encoding import refuse_set
-from tokenwire.wire.malformed import limit_error, schema_error
+from tokenwire.wire.malformed import schema_error
 from tokenwire.wire.openai_realtime.answers import Conversation, RealtimeAnswer
 from tokenwire.wire.openai_realtime.frames import (
     ANSWER,
@@ -47,6 +47,7 @@ from tokenwire.wire.openai_realtime.request import (
     instructions_of,
     session_update,
 )
+from tokenwire.wire.socket_messages import as_line, message_bytes
 
 #: The hour of the connection is over. Nothing was generated for what had not begun.
 _AT_ITS_END: Final = "session_expired"
@@ -187,13 +188,7 @@ class RealtimeSession:
         return self.receive_failure(failure.with_traceback(None))
 
     def _route(self, message: str | bytes) -> list[Delivery]:
-        if isinstance(message, bytes):
-            raise MalformedResponseError(
-                reason="schema", message="the server sent a binary message, which this API has not"
-            )
-        data = message.encode("utf-8", "surrogatepass")
-        if len(data) > self._limits.event_bytes:
-            raise limit_error("event_bytes", self._limits.event_bytes)
+        data = message_bytes(message, self._limits)
         envelope = read_envelope(data, self._limits)
         match envelope.type:
             case "error":
@@ -270,8 +265,7 @@ class RealtimeSession:
         if not answer.has_begun:
             events += exchange.receive_head(200, self._headers)
             exchange.receive_rate_limits(self._rate_limits)
-        # Outside of strings a line feed is white space, and inside of them JSON has none.
-        return events + exchange.receive_data(data.replace(b"\n", b" ") + b"\n")
+        return events + exchange.receive_data(as_line(data))
 
     def _receive_rate_limits(self, rate_limits: tuple[RateLimit, ...]) -> None:
         """Take what is left of the allowances; whose request they were told for is not said."""

@@ -25,7 +25,7 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.session import Delivery, Events, OpenAnswer, SocketWire
 from tokenwire.tokens import End
 from tokenwire.wire.encoding import refuse_set
-from tokenwire.wire.malformed import limit_error, schema_error
+from tokenwire.wire.malformed import schema_error
 from tokenwire.wire.openai_responses_ws.continuation import held_answer
 from tokenwire.wire.openai_responses_ws.frames import (
     Envelope,
@@ -35,6 +35,7 @@ from tokenwire.wire.openai_responses_ws.frames import (
 )
 from tokenwire.wire.openai_responses_ws.lanes import Lane, LaneAnswer, Lanes
 from tokenwire.wire.openai_responses_ws.quirks import read_quirks
+from tokenwire.wire.socket_messages import as_line, message_bytes
 
 #: The server no longer holds the response that a request continues. Nothing was generated.
 _NOT_HELD: Final = "previous_response_not_found"
@@ -178,13 +179,7 @@ class ResponsesSession:
         return self.receive_failure(failure.with_traceback(None))
 
     def _route(self, message: str | bytes) -> list[Delivery]:
-        if isinstance(message, bytes):
-            raise MalformedResponseError(
-                reason="schema", message="the server sent a binary message, which this API has not"
-            )
-        data = message.encode("utf-8", "surrogatepass")
-        if len(data) > self._limits.event_bytes:
-            raise limit_error("event_bytes", self._limits.event_bytes)
+        data = message_bytes(message, self._limits)
         envelope = read_envelope(data, self._limits)
         if envelope.type == "error":
             return self._receive_error(envelope, data)
@@ -242,8 +237,7 @@ class ResponsesSession:
         """Let an answer's exchange read a message, as a line of its body."""
         exchange = answer.exchange
         events = exchange.receive_head(200, self._headers) if not answer.begun else []
-        # Outside of strings a line feed is white space, and inside of them JSON has none.
-        return events + exchange.receive_data(data.replace(b"\n", b" ") + b"\n")
+        return events + exchange.receive_data(as_line(data))
 
     # Errors
 
