@@ -132,10 +132,7 @@ class HTTPProvider:
         clock: CallClock,
     ) -> OngoingCall:
         """Make the request, without sending it."""
-        endpoint = self._endpoint
-        if credential is not endpoint.credential:  # another one checks all settings again
-            endpoint = attrs.evolve(endpoint, credential=credential)
-        exchange = Exchange(self._wire, endpoint)
+        exchange = Exchange(self._wire, self._endpoint_with(credential))
         request = exchange.send(messages, config)
         self._connections.prepare()
         return Call(
@@ -145,6 +142,12 @@ class HTTPProvider:
             connections=self._connections,
             clock=clock,
         )
+
+    def _endpoint_with(self, credential: Secret | None) -> Endpoint:
+        """Return the endpoint with the credential itself in place of what is asked for it."""
+        if credential is self._endpoint.credential:  # another one checks all settings again
+            return self._endpoint
+        return attrs.evolve(self._endpoint, credential=credential)
 
     async def warm(self, connections: int = 1) -> None:
         """Open connections ahead of calls, so that these need not wait for them.

@@ -7,7 +7,6 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import ClassVar, Self, final
 
-import attrs
 import trio
 
 from tokenwire.config import ProviderSection
@@ -83,7 +82,7 @@ class SocketProvider(HTTPProvider):
     ) -> SocketCall:
         """Make the call, without asking for anything yet."""
         self._pool.prepare()
-        endpoint = attrs.evolve(self._endpoint, credential=credential)
+        endpoint = self._endpoint_with(credential)
         return SocketCall(
             self._socket_wire, endpoint, messages, config, pool=self._pool, clock=clock
         )
