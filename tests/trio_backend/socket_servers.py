@@ -24,7 +24,7 @@ from tokenwire.config import ProviderSection
 from tokenwire.endpoint import Endpoint
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire_trio.socket_provider import SocketProvider
+from tokenwire_trio import HTTPProvider, SocketProvider
 
 JSON: TypeAlias = dict[str, Any]
 
@@ -122,6 +122,17 @@ def socket_section(base_url: str = "http://localhost/v1", **endpoint: Any) -> Pr
         endpoint=Endpoint(base_url=base_url, **endpoint),
         defaults=ProviderConfig(model="some-model"),
     )
+
+
+def realtime_section(base_url: str = "http://localhost/v1", **endpoint: Any) -> ProviderSection:
+    """Describe a provider of Realtime text."""
+    return attrs.evolve(socket_section(base_url, **endpoint), kind="openai-realtime")
+
+
+async def ask(provider: HTTPProvider, question: str) -> str:
+    """Make a call and read its answer to the end."""
+    async with provider.complete([Message.user(question)]) as stream:
+        return (await stream.collect()).text
 
 
 @asynccontextmanager

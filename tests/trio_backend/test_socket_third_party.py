@@ -1,9 +1,11 @@
-"""Against a server of the Responses API over WebSockets that others wrote: aimock."""
+"""Every wire format of sockets against a server that others wrote: aimock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 import trio
@@ -11,12 +13,16 @@ import trio
 from tests.third_party import running_aimock
 from tests.trio_backend.cli_process import invoke
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
-from tests.trio_backend.socket_servers import socket_section
+from tests.trio_backend.socket_servers import ask, realtime_section, socket_section
+from tokenwire.config import ProviderSection
 from tokenwire.connection_settings import PoolSettings
 from tokenwire.errors import NetworkError, OtherError, ProviderError, RateLimitError
 from tokenwire.messages import Message, ToolResult
 from tokenwire.provider_config import ProviderConfig, Tool
-from tokenwire_trio import HTTPProvider, open_provider
+from tokenwire.wire import SOCKET_KINDS
+from tokenwire_trio import open_provider
+
+SectionOf: TypeAlias = Callable[..., ProviderSection]
 
 WEATHER = ProviderConfig(tools=[Tool(name="get_weather")])
 
@@ -28,10 +34,11 @@ def aimock_url(servers_home: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/v1"
 
 
-async def ask(provider: HTTPProvider, question: str) -> str:
-    """Make a call and read its answer to the end."""
-    async with provider.complete([Message.user(question)]) as stream:
-        return (await stream.collect()).text
+@pytest.fixture(params=[socket_section, realtime_section], ids=SOCKET_KINDS)
+def section_of(request: pytest.FixtureRequest) -> SectionOf:
+    """Give what describes a provider of a wire format."""
+    section_of: SectionOf = request.param
+    return section_of
 
 
 async def test_a_conversation_over_one_socket(aimock_url: str) -> None:
@@ -52,9 +59,26 @@ async def test_a_conversation_over_one_socket(aimock_url: str) -> None:
     assert texts[2] == "The answer is 4."
 
 
-async def test_a_tool_loop_over_one_socket(aimock_url: str) -> None:
+async def test_a_realtime_conversation_over_one_socket(aimock_url: str) -> None:
+    """It has no reasoning; a system message becomes instructions."""
+    with nothing_left_behind():
+        async with open_provider(realtime_section(aimock_url)) as provider:
+            messages = [Message.system("Be brief."), Message.user("Say hello")]
+            texts: list[str] = []
+            for question in ("unicode", "Say hello"):
+                async with provider.complete(messages) as stream:
+                    completion = await stream.collect()
+                    assert stream.response.continued is bool(texts)
+                texts.append(completion.text)
+                messages += [completion.message, Message.user(question)]
+            assert connections_to(aimock_url) == 1
+    assert texts[0].startswith("Hello!")
+    assert "👋🏽" in texts[1]
+
+
+async def test_a_tool_loop_over_one_socket(aimock_url: str, section_of: SectionOf) -> None:
     """The call, its result, and the answer."""
-    async with open_provider(socket_section(aimock_url)) as provider:
+    async with open_provider(section_of(aimock_url)) as provider:
         messages = [Message.user("weather")]
         async with provider.complete(messages, WEATHER) as stream:
             completion = await stream.collect()
@@ -77,38 +101,44 @@ async def test_a_tool_loop_over_one_socket(aimock_url: str) -> None:
     ],
 )
 async def test_failures_are_told_and_the_next_call_is_answered(
-    aimock_url: str, question: str, kind: type[ProviderError]
+    aimock_url: str, section_of: SectionOf, question: str, kind: type[ProviderError]
 ) -> None:
     """On the same connection, or on a new one where it was lost."""
-    async with open_provider(socket_section(aimock_url)) as provider:
+    async with open_provider(section_of(aimock_url)) as provider:
         with pytest.raises(ProviderError) as caught:
             await ask(provider, question)
         assert type(caught.value) is kind
         assert (await ask(provider, "Say hello")).startswith("Hello!")
 
 
-async def test_leaving_an_answer_leaves_the_connection_in_order(aimock_url: str) -> None:
+async def test_leaving_an_answer_leaves_the_connection_in_order(
+    aimock_url: str, section_of: SectionOf
+) -> None:
     """The rest of it is discarded, and the next answer is whole."""
     pool = PoolSettings(max_connections=1)
-    async with open_provider(socket_section(aimock_url, pool=pool)) as provider:
+    async with open_provider(section_of(aimock_url, pool=pool)) as provider:
         async with provider.complete([Message.user("slow")]) as stream:
             await anext(stream)
         assert (await ask(provider, "Say hello")).startswith("Hello!")
 
 
-async def test_many_at_once_where_lanes_are_not_kept_apart(aimock_url: str) -> None:
-    """With the quirk that says so, each has a connection of its own."""
+@pytest.mark.parametrize(
+    "section_of", [partial(socket_section, quirks={"lanes": 1}), realtime_section], ids=SOCKET_KINDS
+)
+async def test_many_at_once_have_a_connection_each(aimock_url: str, section_of: SectionOf) -> None:
+    """A conversation has one answer at a time; so has a server that keeps no lanes apart."""
     async with (
-        open_provider(socket_section(aimock_url, quirks={"lanes": 1})) as provider,
+        open_provider(section_of(aimock_url)) as provider,
         trio.open_nursery() as nursery,
     ):
         for _ in range(20):
             nursery.start_soon(ask, provider, "Say hello")
 
 
-def test_the_command_line_speaks_it(aimock_url: str) -> None:
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+def test_the_command_line_speaks_it(aimock_url: str, kind: str) -> None:
     """As any other wire format."""
-    options = ("--wire", "openai-responses-ws", "--base-url", aimock_url, "--model", "m")
+    options = ("--wire", kind, "--base-url", aimock_url, "--model", "m")
     result = invoke("ask", "Say hello", *options)
     assert (result.exit_code, result.stdout.startswith("Hello!")) == (0, True)
     result = invoke("doctor", *options)
