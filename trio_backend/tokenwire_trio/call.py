@@ -16,7 +16,7 @@ import attrs
 import trio
 
 from tokenwire.errors import NetworkError, ProviderError
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import State
 from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
@@ -25,6 +25,7 @@ from tokenwire_trio.connections import Connections
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.http1 import RequestCycle, ResponseHead
+from tokenwire_trio.tap import ReceivingExchange
 
 Events: TypeAlias = list[Token | ProviderError]
 
@@ -61,7 +62,7 @@ class Call:
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: ReceivingExchange,
         request: HTTPRequest,
         *,
         max_head_bytes: int,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import ClassVar, Final, Self, final
 
@@ -28,6 +28,7 @@ from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.dialing import Dial, Dialer
 from tokenwire_trio.progress import Observer
 from tokenwire_trio.stream import HTTPTokenStream, OngoingCall
+from tokenwire_trio.tap import Tap
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -78,7 +79,12 @@ class HTTPProvider:
         self._defaults = section.defaults
         self._credentials = Credentials(section.endpoint.credential, self._name)
         self._dialer = Dialer(section.endpoint, proxy_for(section.endpoint), dial)
-        self._connections = Connections(self._dialer, section.endpoint.pool, observer)
+        self._observer = observer
+
+    @cached_property
+    def _connections(self) -> Connections:
+        """Connections that carry one answer at a time; a provider over sockets has others."""
+        return Connections(self._dialer, self._endpoint.pool, self._observer)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._wire.kind} at {self._endpoint.base_url}>"
@@ -94,7 +100,11 @@ class HTTPProvider:
         return request_url(self._wire, self._endpoint, self._defaults)
 
     def complete(
-        self, messages: Sequence[Message], config: ProviderConfig = _NOTHING_SET
+        self,
+        messages: Sequence[Message],
+        config: ProviderConfig = _NOTHING_SET,
+        *,
+        tap: Tap | None = None,
     ) -> AbstractAsyncContextManager[HTTPTokenStream]:
         """Ask for an answer.
 
@@ -110,6 +120,7 @@ class HTTPProvider:
             messages: The conversation so far, at least one message.
             config: The settings of this call; what it leaves unset comes from the provider's
                 defaults.
+            tap: Watches the bytes, see `Recording`.
 
         Returns:
             A context manager in which the stream lives.
@@ -121,22 +132,24 @@ class HTTPProvider:
             trio.ClosedResourceError: On entering, if the provider is closed.
         """
         settings = config.merged_over(self._defaults)
-        prepare = partial(self._prepare_call, messages, settings)
+        prepare = partial(self._prepare_call, messages, settings, tap)
         return AnswerBlock(prepare, self._credentials, self._endpoint.deadlines)
 
     def _prepare_call(
         self,
         messages: Sequence[Message],
         config: ProviderConfig,
+        tap: Tap | None,
         credential: Secret | None,
         clock: CallClock,
     ) -> OngoingCall:
         """Make the request, without sending it."""
-        exchange = Exchange(self._wire, self._endpoint_with(credential))
+        endpoint = self._endpoint_with(credential)
+        exchange = Exchange(self._wire, endpoint)
         request = exchange.send(messages, config)
         self._connections.prepare()
         return Call(
-            exchange,
+            exchange if tap is None else tap(exchange, request, self._wire, endpoint),
             request,
             max_head_bytes=self._endpoint.limits.head_bytes,
             connections=self._connections,

@@ -10,6 +10,7 @@ from typing import ClassVar, Self, final
 import trio
 
 from tokenwire.config import ProviderSection
+from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
@@ -21,6 +22,7 @@ from tokenwire_trio.progress import Observer
 from tokenwire_trio.provider import HTTPProvider
 from tokenwire_trio.socket_call import SocketCall
 from tokenwire_trio.socket_pool import SocketPool
+from tokenwire_trio.tap import Tap
 
 
 @final
@@ -77,10 +79,16 @@ class SocketProvider(HTTPProvider):
         self,
         messages: Sequence[Message],
         config: ProviderConfig,
+        tap: Tap | None,
         credential: Secret | None,
         clock: CallClock,
     ) -> SocketCall:
         """Make the call, without asking for anything yet."""
+        if tap is not None:
+            raise LocalProtocolError(
+                f"{self._socket_wire.kind}: what goes over a socket cannot be recorded, because it"
+                " belongs to no single answer: ask the same provider over HTTP to record it"
+            )
         self._pool.prepare()
         endpoint = self._endpoint_with(credential)
         return SocketCall(
@@ -102,12 +110,16 @@ class SocketProvider(HTTPProvider):
         clock = CallClock(self._endpoint.deadlines)
         credential = await self._credentials.ask(clock)
         # What is said in it stays here: only its headers open connections.
-        call = self._prepare_call([Message.user("-")], self._defaults, credential, clock)
+        call = self._prepare_call([Message.user("-")], self._defaults, None, credential, clock)
         await call.warm(connections)
 
     async def aclose(self) -> None:
-        """Close every connection; the provider answers no more. May be called again."""
-        self._pool.close()
+        """Close every connection; the provider answers no more. May be called again.
+
+        Answers end at once. Each server is told, and has a second to answer; when cancelled, this
+        ends the connections without waiting.
+        """
+        await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
         """Return the provider itself; connections are opened when they are needed."""
@@ -124,5 +136,7 @@ class SocketProvider(HTTPProvider):
         traceback: TracebackType | None,
     ) -> None:
         assert self._tasks is not None  # set on entering
-        self._pool.close()
-        await self._tasks.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # nothing is left
+        try:
+            await self.aclose()
+        finally:
+            await self._tasks.__aexit__(kind, error, traceback)  # noqa: ASYNC102  # none is left

@@ -9,18 +9,18 @@ import trio
 
 from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
-from tokenwire.exchange import Exchange
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
 from tokenwire_trio.call import Events
 from tokenwire_trio.conflict import ConflictDetector
+from tokenwire_trio.tap import ReceivingExchange
 
 
 class OngoingCall(Protocol):
     """A call under way, over HTTP or a socket; `tokenwire_trio.call.Call` says what each does."""
 
     @property
-    def exchange(self) -> Exchange:
+    def exchange(self) -> ReceivingExchange:
         """What reads the answer."""
         ...
 
