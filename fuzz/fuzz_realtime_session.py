@@ -14,7 +14,6 @@ _SENT: Final = frozenset(
     {
         "session.update",
         "conversation.item.create",
-        "conversation.item.delete",
         "response.create",
         "response.cancel",
     }

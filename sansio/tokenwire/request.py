@@ -26,11 +26,12 @@ class HTTPRequest:
     """One HTTP request. Its `repr` shows neither key nor prompt.
 
     Attributes:
-        method: Always ``"POST"`` so far.
+        method: ``"POST"``, or ``"GET"`` where the request asks for a WebSocket.
         url: Absolute, with query; percent-encoded ASCII.
         headers: Lower-case names and values in order, Content-Length included; Host is left to the
             HTTP client.
-        body: The JSON text in UTF-8.
+        body: The JSON text in UTF-8; what is said over a WebSocket is a line for each message, and
+            no part of the request for it.
     """
 
     method: str

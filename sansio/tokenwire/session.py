@@ -7,7 +7,7 @@ within `Limits`, and shows no secret.
 
     session = wire.session(endpoint, headers, now)
     answer = session.send(messages, config, now)       # an OpenAnswer
-    for message in session.data_to_send(): ...         # put on the wire, each as one text message
+    while message := session.message_to_send(): ...    # put message.text on the wire
     for delivery in session.receive_message(text): ... # events for delivery.answer
 
 No clock: whoever drives a session tells it the time.
@@ -23,7 +23,7 @@ import attrs
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError
 from tokenwire.exchange import Exchange
-from tokenwire.messages import Message
+from tokenwire.messages import Message, size_only
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
@@ -54,8 +54,9 @@ class Delivery:
         answer: Whose it is.
         events: Tokens, and at most one error, which is the last. Empty where the answer has begun
             without a token yet.
-        elsewhere: The server did nothing with the request, because this connection is at its end:
-            make it again over another one. There are no events then, and there never will be.
+        elsewhere: The server did nothing with the request, or never got it, because this connection
+            is at its end: make it again over another one. There are no events then, and there never
+            will be.
     """
 
     answer: OpenAnswer
@@ -63,12 +64,26 @@ class Delivery:
     elsewhere: bool = False
 
 
+@final
+@attrs.frozen
+class OutgoingMessage:
+    """A message to put on the wire.
+
+    Attributes:
+        text: All of it.
+        asks_for: The answer whose request is whole with it, None for any other message.
+    """
+
+    text: str = attrs.field(repr=size_only)
+    asks_for: OpenAnswer | None = attrs.field(default=None, repr=False)
+
+
 class Session(Protocol):
     """One connection's state."""
 
     @property
     def idle(self) -> bool:
-        """Whether the server works on nothing that was asked for here."""
+        """Whether nothing that was asked for here is still open."""
         ...
 
     @property
@@ -77,11 +92,15 @@ class Session(Protocol):
         ...
 
     def expired(self, now: float) -> bool:
-        """Whether the connection takes no more requests, because of its age or of what came."""
+        """Whether the connection takes no more requests: for its age, what came, what it holds."""
         ...
 
     def has_room(self, now: float) -> bool:
         """Whether it takes a request at this moment."""
+        ...
+
+    def suits(self, messages: Sequence[Message], config: ProviderConfig) -> bool:
+        """Whether this conversation may be answered here, without any part of another one."""
         ...
 
     def continues(self, messages: Sequence[Message], config: ProviderConfig) -> bool:
@@ -92,12 +111,17 @@ class Session(Protocol):
         """Ask for an answer.
 
         Raises:
-            LocalProtocolError: If there is no room, or the API cannot carry what was asked.
+            LocalProtocolError: If there is no room, the connection does not suit, or the API cannot
+                carry what was asked.
         """
         ...
 
-    def data_to_send(self) -> list[str]:
-        """Return the messages to put on the wire now, in this order; each is returned once."""
+    def message_to_send(self) -> OutgoingMessage | None:
+        """Return the next message to put on the wire, None if there is none now.
+
+        Each is returned once. Ask for the next when this one is written: what still waits here can
+        be withdrawn.
+        """
         ...
 
     def receive_message(self, message: str | bytes) -> list[Delivery]:
@@ -107,16 +131,19 @@ class Session(Protocol):
             message: As it came: text, or bytes if it was a binary message.
 
         Returns:
-            Whom it concerns; call `data_to_send` next.
+            Whom it concerns; call `message_to_send` next.
         """
         ...
 
     def receive_failure(self, error: ProviderError) -> list[Delivery]:
-        """Take the end of the connection, which every open answer fails with."""
+        """Take the end of the connection, which every answer fails with that was asked for."""
         ...
 
     def abandon(self, answer: OpenAnswer) -> None:
-        """Give an answer up: nothing is delivered for it any more. Call `data_to_send` next."""
+        """Give an answer up: nothing is delivered for it any more. Call `message_to_send` next.
+
+        A request that was not handed out is withdrawn: no more of it is, and its place is free.
+        """
         ...
 
 

@@ -6,10 +6,9 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 import trio
@@ -17,9 +16,18 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 
 from tests.trio_backend.servers import FailingStream, Handler, ServerSide
 from tests.trio_backend.socket_servers import (
+    BOTH_WIRES,
     HELLO,
     Peer,
     RawServer,
+    SectionOf,
+    answers_all,
+    created,
+    ended,
+    events,
+    raw_handler,
+    realtime_section,
+    said,
     socket_provider,
     socket_section,
     text_of,
@@ -40,12 +48,13 @@ from tokenwire_trio.socket_provider import SocketProvider
 
 KEY = "sk-canary-0123456789abcdef"
 
-RawScript: TypeAlias = Callable[[RawServer], Awaitable[None]]
 
-
-async def error_of(handler: Handler, **endpoint: Any) -> ProviderError:
+async def error_of(
+    handler: Handler, section_of: SectionOf = socket_section, **endpoint: Any
+) -> ProviderError:
     """Make a call that fails, and return its error; nothing may stay open."""
-    async with socket_provider(handler, credential=KEY, **endpoint) as (provider, network):
+    settings = {"credential": KEY, **endpoint}
+    async with socket_provider(handler, section_of=section_of, **settings) as (provider, network):
         with pytest.raises(ProviderError) as caught:
             await text_of(provider)
         await trio.testing.wait_all_tasks_blocked()
@@ -73,17 +82,6 @@ async def _read_head(side: ServerSide) -> bytes:
     while b"\r\n\r\n" not in side.request:
         side.request += await side.stream.receive_some()
     return side.request
-
-
-def raw(script: RawScript) -> Handler:
-    """Make a handler that agrees to a WebSocket and plays a script with its frames."""
-
-    async def handler(side: ServerSide) -> None:
-        server = RawServer(side)
-        await server.accept()
-        await script(server)
-
-    return handler
 
 
 def event(kind: str, **members: Any) -> str:
@@ -311,19 +309,20 @@ async def test_a_connection_may_be_damaged_at_every_byte(mask: int) -> None:
     ],
 )
 @pytest.mark.parametrize("begun", [True, False])
+@BOTH_WIRES
 async def test_a_close_before_the_end_says_what_kind_of_failure_it_is(
-    code: int, kind: type[ProviderError], begun: bool
+    section_of: SectionOf, code: int, kind: type[ProviderError], begun: bool
 ) -> None:
     """By its code; the reason is shown, without the key."""
 
     async def script(peer: Peer) -> None:
-        request = await peer.receive()
+        request = await peer.receive_request()
         if begun:
             await peer.begin(request, "r1")
             await peer.say(request, "Hi")
         await peer.websocket.aclose(code, f"because of {KEY}")
 
-    error = await error_of(websocket_handler(script))
+    error = await error_of(websocket_handler(script), section_of)
     assert type(error) is kind
     assert error.code == str(code)
     assert "because of" in error.message
@@ -332,40 +331,46 @@ async def test_a_close_before_the_end_says_what_kind_of_failure_it_is(
 
 
 @pytest.mark.parametrize("begun", [True, False])
-async def test_a_connection_that_ends_without_a_word_is_lost(begun: bool) -> None:
+@BOTH_WIRES
+async def test_a_connection_that_ends_without_a_word_is_lost(
+    section_of: SectionOf, begun: bool
+) -> None:
     """Code 1006, as RFC 6455 has it."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
+        request = await server.receive_request()
         if begun:
-            await server.send(TextMessage(CREATED), TextMessage(DELTA))
+            await server.send(*events(created(request), said(request, "Hi")))
 
-    error = await error_of(raw(script))
+    error = await error_of(raw_handler(script), section_of)
     assert isinstance(error, NetworkError)
     assert (error.code, error.tokens_emitted, error.retryable) == ("1006", begun, True)
 
 
-async def test_an_answer_is_whole_whose_connection_ends_right_behind_it() -> None:
+@BOTH_WIRES
+async def test_an_answer_is_whole_whose_connection_ends_right_behind_it(
+    section_of: SectionOf,
+) -> None:
     """Nothing is missing."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED), TextMessage(DELTA), TextMessage(COMPLETED))
+        request = await server.receive_request()
+        await server.send(*events(created(request), said(request, "Hi"), ended(request)))
 
-    async with socket_provider(raw(script)) as (provider, _):
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
         assert await text_of(provider) == "Hi"
 
 
-async def test_what_comes_behind_the_close_changes_nothing() -> None:
+@BOTH_WIRES
+async def test_what_comes_behind_the_close_changes_nothing(section_of: SectionOf) -> None:
     """A ping that can't be answered any more, for instance."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED))
+        await server.send(*events(created(await server.receive_request())))
         await server.send_bytes(b"\x88\x02\x03\xf0" + b"\x89\x00")
         await server.receive()
 
-    error = await error_of(raw(script))
+    error = await error_of(raw_handler(script), section_of)
     assert isinstance(error, OtherError)
     assert error.code == "1008"
 
@@ -388,70 +393,93 @@ async def test_a_connection_that_breaks_before_the_upgrade_is_lost(
 # Messages
 
 
-async def test_messages_may_come_in_fragments_and_frames_in_pieces() -> None:
+@BOTH_WIRES
+async def test_messages_may_come_in_fragments_and_frames_in_pieces(section_of: SectionOf) -> None:
     """With pings in between, and a character cut in two."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED))
-        text = event("response.output_text.delta", delta="H\u00e9")
-        for character in text:
+        request = await server.receive_request()
+        await server.send(*events(created(request)))
+        for character in json.dumps(said(request, "H\u00e9"), ensure_ascii=False):
             await server.send(TextMessage(character, message_finished=False), Ping(b"x"))
         await server.send(TextMessage("", message_finished=True))
-        await server.send_bytes(b"\x81" + bytes([len(COMPLETED)]))
-        for byte in COMPLETED.encode():
+        last = json.dumps(ended(request)).encode()
+        assert len(last) < 126
+        for byte in b"\x81" + bytes([len(last)]) + last:
             await server.send_bytes(bytes([byte]))
 
-    async with socket_provider(raw(script)) as (provider, _):
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
         assert await text_of(provider) == "H\u00e9"
 
 
-async def test_a_binary_message_is_none_of_the_api() -> None:
+@BOTH_WIRES
+async def test_a_character_may_be_cut_by_a_fragment(section_of: SectionOf) -> None:
+    """RFC 6455 section 5.6 asks for UTF-8 of the message, not of each fragment."""
+
+    async def script(server: RawServer) -> None:
+        request = await server.receive_request()
+        await server.send(*events(created(request)))
+        text = json.dumps(said(request, "H\u00e9"), ensure_ascii=False).encode()
+        cut = text.index(b"\xc3") + 1
+        await server.send_bytes(b"\x01" + bytes([cut]) + text[:cut])
+        await server.send_bytes(b"\x80" + bytes([len(text) - cut]) + text[cut:])
+        await server.send(*events(ended(request)))
+
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
+        assert await text_of(provider) == "H\u00e9"
+
+
+@BOTH_WIRES
+async def test_a_binary_message_is_none_of_the_api(section_of: SectionOf) -> None:
     """Even where it holds one."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED), BytesMessage(DELTA.encode()))
+        request = await server.receive_request()
+        hidden = BytesMessage(json.dumps(said(request, "Hi")).encode())
+        await server.send(*events(created(request)), hidden)
 
-    error = await error_of(raw(script))
+    error = await error_of(raw_handler(script), section_of)
     assert isinstance(error, MalformedResponseError)
     assert error.reason == "schema"
 
 
 @pytest.mark.parametrize("fragmented", [True, False])
-async def test_a_message_without_end_is_cut_off(fragmented: bool) -> None:
+@BOTH_WIRES
+async def test_a_message_without_end_is_cut_off(section_of: SectionOf, fragmented: bool) -> None:
     """At the limit for events, by its name."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED))
-        for _ in range(100):
-            await server.send(TextMessage("x" * 1000, message_finished=not fragmented))
-            if not fragmented:
-                await server.send(TextMessage("x" * 20_000))
+        await server.send(*events(created(await server.receive_request())))
+        if fragmented:
+            while True:
+                await server.send(TextMessage("x" * 1000, message_finished=False))
+        await server.send(TextMessage("x" * 20_000))
+        await server.wait_until_client_leaves()
 
-    error = await error_of(raw(script), limits=Limits(event_bytes=10_000))
+    error = await error_of(raw_handler(script), section_of, limits=Limits(event_bytes=10_000))
     assert isinstance(error, MalformedResponseError)
-    assert error.reason in ("limit", "json")
-    if fragmented:
-        assert "event_bytes" in error.message
+    assert error.reason == "limit"
+    assert "event_bytes" in error.message
 
 
 @pytest.mark.parametrize("empty", [Ping(b"x" * 100), TextMessage("", message_finished=False)])
-async def test_a_flood_that_brings_no_message_is_cut_off(empty: Ping | TextMessage) -> None:
+@BOTH_WIRES
+async def test_a_flood_that_brings_no_message_is_cut_off(
+    section_of: SectionOf, empty: Ping | TextMessage
+) -> None:
     """Pings, and fragments with nothing in them."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED))
+        await server.send(*events(created(await server.receive_request())))
         while True:
             await server.send(*[empty] * 100)
 
     async def handler(side: ServerSide) -> None:
         with pytest.raises(trio.BrokenResourceError):
-            await raw(script)(side)
+            await raw_handler(script)(side)
 
-    error = await error_of(handler, limits=Limits(event_bytes=10_000, silent_bytes=50_000))
+    limits = Limits(event_bytes=10_000, silent_bytes=50_000)
+    error = await error_of(handler, section_of, limits=limits)
     assert isinstance(error, MalformedResponseError)
     assert "silent_bytes" in error.message
 
@@ -466,20 +494,22 @@ async def test_a_flood_that_brings_no_message_is_cut_off(empty: Ping | TextMessa
         b"\x80\x00",  # a continuation of nothing
         b"\x81\x02\xff\xfe",  # no UTF-8
         b"\x88\x01\x03",  # half a close code
+        b"\x88\x02\x03\xed",  # a close code that is never sent
+        b"\x89\x7e\x00\x7e" + bytes(126),  # a ping that is too long
+        b"\x01\x01x\x81\x01y",  # a message in the middle of another
     ],
 )
-async def test_frames_against_the_rules_are_malformed(frame: bytes) -> None:
+@BOTH_WIRES
+async def test_frames_against_the_rules_are_malformed(section_of: SectionOf, frame: bytes) -> None:
     """All tokens before count."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED), TextMessage(DELTA))
+        request = await server.receive_request()
+        await server.send(*events(created(request), said(request, "Hi")))
         await server.send_bytes(frame)
-        with suppress(trio.BrokenResourceError):
-            while True:
-                await server.receive()
+        await server.wait_until_client_leaves()
 
-    error = await error_of(raw(script))
+    error = await error_of(raw_handler(script), section_of)
     assert isinstance(error, MalformedResponseError)
     assert error.reason == "framing"
     assert error.tokens_emitted == 1
@@ -501,6 +531,34 @@ async def test_foreign_and_late_lanes_reach_nobody() -> None:
     async with socket_provider(websocket_handler(script)) as (provider, _):
         for _ in range(2):
             assert await text_of(provider) == "ab"
+
+
+async def test_foreign_and_late_responses_reach_nobody() -> None:
+    """As Realtime names them: before the answer, between its messages, and behind them."""
+
+    async def script(peer: Peer) -> None:
+        strangers = 0
+        while True:
+            request = await peer.receive_request()
+            nobodys = {**request, "response": {"metadata": {}}}
+            response_id = f"r{len(peer.requests)}"
+            await peer.begin(request, response_id)
+            for piece in ("a", "b"):
+                strangers += 1
+                await peer.say(nobodys | {"event_id": "never"}, "foreign", response_id="x")
+                await peer.say(request, piece)
+            await peer.end(request, response_id)
+            await peer.say(request, "late")
+
+    handler = websocket_handler(script)
+    async with socket_provider(handler, section_of=realtime_section) as (provider, network):
+        messages = [*HELLO]
+        for _ in range(2):
+            async with provider.complete(messages) as stream:
+                completion = await stream.collect()
+                assert completion.text == "ab"
+            messages += [completion.message, Message.user("More")]
+        assert len(network.connections) == 1
 
 
 @pytest.mark.parametrize(
@@ -528,62 +586,156 @@ async def test_each_shape_of_error_fails_the_answer(text: str) -> None:
         assert len(network.connections) == 1
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"type": "invalid_request_error", "code": "rate_limit_exceeded", "message": KEY},
+        {"code": "rate_limit_exceeded", "message": KEY, "param": None},
+        {"type": "rate_limit_error", "message": KEY},
+    ],
+)
+async def test_an_error_about_a_request_fails_only_that(error: dict[str, Any]) -> None:
+    """Realtime names the request; the connection goes on."""
+
+    async def script(peer: Peer) -> None:
+        request = await peer.receive_request()
+        about = {**error, "event_id": request["event_id"]}
+        await peer.websocket.send_message(event("error", error=about))
+        await answers_all(peer)
+
+    handler = websocket_handler(script)
+    async with socket_provider(handler, section_of=realtime_section, credential=KEY) as (
+        provider,
+        network,
+    ):
+        with pytest.raises(RateLimitError) as caught:
+            await text_of(provider)
+        assert KEY not in str(caught.value)
+        assert await text_of(provider, [Message.user("Again")]) == "Again"
+        assert len(network.connections) <= 2
+
+
+async def test_an_error_about_nothing_fails_every_answer_of_its_connection() -> None:
+    """Whom else it concerns cannot be told; the next call takes another connection."""
+
+    async def script(peer: Peer) -> None:
+        await peer.begin(await peer.receive_request(), "r1")
+        error = {"type": "server_error", "message": "Something went wrong."}
+        await peer.websocket.send_message(event("error", error=error))
+        await peer.wait_until_client_leaves()
+
+    handler = websocket_handler(script)
+    async with socket_provider(handler, section_of=realtime_section) as (provider, network):
+        for _ in range(2):
+            with pytest.raises(OtherError, match="went wrong"):
+                await text_of(provider)
+        assert len(network.connections) == 2
+
+
+@BOTH_WIRES
+@pytest.mark.parametrize(
+    "text", ["", "no JSON", "[]", "null", '"x"', "{}{}", '{"type":1}', "[" * 9000]
+)
+async def test_a_message_that_is_none_reaches_nobody_as_one(
+    section_of: SectionOf, text: str
+) -> None:
+    """Without a type it is passed over; what is no object fails the answer."""
+
+    async def script(peer: Peer) -> None:
+        request = await peer.receive_request()
+        await peer.begin(request, "r1")
+        await peer.websocket.send_message(text)
+        await peer.say(request, "Hi")
+        await peer.end(request, "r1")
+        await peer.wait_until_client_leaves()
+
+    async with socket_provider(websocket_handler(script), section_of=section_of) as (provider, _):
+        if text.startswith('{"'):
+            assert await text_of(provider) == "Hi"
+        else:
+            with pytest.raises(MalformedResponseError):
+                await text_of(provider)
+
+
 # Pings
 
 
-async def test_pings_are_answered() -> None:
+@BOTH_WIRES
+async def test_pings_are_answered(section_of: SectionOf) -> None:
     """With what they carry."""
     pongs: list[bytes] = []
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED), Ping(b"are you there"))
+        request = await server.receive_request()
+        await server.send(*events(created(request)), Ping(b"are you there"))
         pongs.extend(
             bytes(each.payload) for each in await server.receive() if isinstance(each, Pong)
         )
-        await server.send(TextMessage(COMPLETED), CloseConnection(1000))
+        await server.send(*events(ended(request)), CloseConnection(1000))
 
-    async with socket_provider(raw(script)) as (provider, _):
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
         assert await text_of(provider) == ""
     assert pongs == [b"are you there"]
 
 
-async def test_a_peer_that_is_gone_is_noticed(autojump_clock: trio.testing.MockClock) -> None:
+@pytest.mark.parametrize("begun", [True, False])
+@BOTH_WIRES
+async def test_a_peer_that_is_gone_is_noticed(
+    section_of: SectionOf, begun: bool, autojump_clock: trio.testing.MockClock
+) -> None:
     """Also without any deadline: it does not answer a ping."""
 
     async def script(server: RawServer) -> None:
-        await server.receive()
-        await server.send(TextMessage(CREATED))
+        request = await server.receive_request()
+        if begun:
+            await server.send(*events(created(request)))
         await trio.sleep_forever()
 
-    began = trio.current_time()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_fails_silently, raw(script))
-        await trio.sleep(PING_INTERVAL_S + PONG_WAIT_S + 1)
-        nursery.cancel_scope.cancel()
-    assert trio.current_time() - began <= PING_INTERVAL_S + PONG_WAIT_S + 1
-
-
-async def _fails_silently(handler: Handler) -> None:
-    async with socket_provider(handler) as (provider, _):
-        with pytest.raises(NetworkError, match="has not answered a ping"):
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
+        began = trio.current_time()
+        with pytest.raises(NetworkError, match="has not answered a ping") as caught:
             await text_of(provider)
+        assert trio.current_time() - began == pytest.approx(PING_INTERVAL_S + PONG_WAIT_S)
+    assert caught.value.retryable
 
 
+@BOTH_WIRES
+async def test_an_idle_connection_whose_peer_is_gone_is_replaced(
+    section_of: SectionOf, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Before a call meets it."""
+    visits = 0
+
+    async def script(server: RawServer) -> None:
+        nonlocal visits
+        visits += 1
+        request = await server.receive_request()
+        await server.send(*events(created(request), said(request, "Hi"), ended(request)))
+        await trio.sleep_forever()
+
+    async with socket_provider(raw_handler(script), section_of=section_of) as (provider, network):
+        assert await text_of(provider) == "Hi"
+        await trio.sleep(PING_INTERVAL_S + PONG_WAIT_S + 1)
+        assert network.connections[0].closed
+        assert await text_of(provider) == "Hi"
+    assert visits == 2
+
+
+@BOTH_WIRES
 async def test_a_reader_who_takes_a_pause_is_no_lost_connection(
-    autojump_clock: trio.testing.MockClock,
+    section_of: SectionOf, autojump_clock: trio.testing.MockClock
 ) -> None:
     """While nothing is read, no answer to a ping is read, either."""
 
     async def script(peer: Peer) -> None:
-        request = await peer.receive()
+        request = await peer.receive_request()
         await peer.begin(request, "r1")
         await peer.say(request, *["x"] * 3000)
         await peer.end(request, "r1")
         await peer.wait_until_client_leaves()
 
     async with (
-        socket_provider(websocket_handler(script)) as (provider, _),
+        socket_provider(websocket_handler(script), section_of=section_of) as (provider, _),
         provider.complete(HELLO) as stream,
     ):
         await trio.sleep(300)

@@ -110,6 +110,8 @@ class SocketCall:
         """
         failure = await self._pool.warm(
             connections,
+            self._messages,
+            self._config,
             endpoint=self._endpoint,
             request=self._request,
             progress=self._progress,
@@ -134,12 +136,11 @@ class SocketCall:
             return self._not_opened(found)
         self._connection = found
         self._answer, self._inbox, writing = found.send(self._messages, self._config)
-        self._progress.phase, self._progress.sent = "send", "partly"
-        sent = await self._attempt(writing.over.wait, self.clock.send_limit())
-        if isinstance(sent, ProviderError):
-            return self._failed(sent)
-        if writing.complete:
-            self._progress.sent = "all"
+        self._progress.phase = "send"
+        failure = await self._attempt(writing.over.wait, self.clock.send_limit())
+        self._progress.sent = writing.sent
+        if failure is not None:
+            return self._failed(failure)
         self.clock.request_sent()
         return None
 
@@ -160,7 +161,7 @@ class SocketCall:
             return self._failed(events)
         if not self._inbox.elsewhere:
             self.clock.head_received()
-        return self._completed(events)
+        return self._completed(_in_place_of_answer(events))
 
     async def receive(self) -> Events:
         """Wait for what comes next.
@@ -218,6 +219,15 @@ class SocketCall:
             events[-1] = attrs.evolve(last, sent=self._progress.sent)
         self.finished = isinstance(last, ProviderError) or type(last) is End
         return events
+
+
+def _in_place_of_answer(events: Events) -> Events:
+    """Return the first events of an answer, an error that is all of it as what it is: a refusal."""
+    match events:
+        case [ProviderError() as refusal]:
+            return [attrs.evolve(refusal, in_stream=False)]
+        case _:
+            return events
 
 
 def _no_connection_lasts(peer: str) -> NetworkError:

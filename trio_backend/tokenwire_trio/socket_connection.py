@@ -5,12 +5,12 @@ trio-websocket reads, what is written, and the pings that show that the peer is 
 here are exceptions of trio-websocket and wsproto met; none gets out.
 
 Callers never write themselves: one who is cancelled in the middle of it would leave half a message
-on a connection that others use.
+on a connection that others use. What waits to be written stays with the session until its turn, so
+a request that is given up before is never sent.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, cast, final
@@ -23,17 +23,18 @@ import trio_websocket
 from wsproto.utilities import ProtocolError
 
 from tokenwire.endpoint import Endpoint
-from tokenwire.errors import MalformedResponseError, NetworkError, ProviderError
+from tokenwire.errors import MalformedResponseError, NetworkError, ProviderError, Sent
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
-from tokenwire.session import Delivery, OpenAnswer, Session, SocketWire
+from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, Session, SocketWire
 from tokenwire.wire.malformed import limit_error
 from tokenwire_trio.call import REFUSAL_WAIT_S
 from tokenwire_trio.close_codes import closed_error
 from tokenwire_trio.http1 import PeerClosedError, RequestCycle, ResponseHead
 from tokenwire_trio.inbox import Inbox
 from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.socket_logging import log_nothing_from_here
 from tokenwire_trio.upgrade import UpgradeStream
 
 #: Seconds between pings. Proxies close connections on which nothing comes for a minute.
@@ -42,7 +43,7 @@ PING_INTERVAL_S: Final = 20.0
 #: How long a peer may take to answer a ping.
 PONG_WAIT_S: Final = 20.0
 
-#: How long a farewell to the peer of an idle connection may take.
+#: How long the peer is given to answer the farewell of a connection.
 FAREWELL_S: Final = 1.0
 
 #: Headers of a request over HTTP that say something about its body.
@@ -81,13 +82,11 @@ class Writing:
     """A request on its way out.
 
     Attributes:
-        text: What is to be written.
-        complete: All of it was written.
+        sent: How much of what asks for the answer has been written.
         over: Set when it was, or never will be.
     """
 
-    text: str = attrs.field(repr=False)
-    complete: bool = False
+    sent: Sent = "nothing"
     over: trio.Event = attrs.field(factory=trio.Event)
 
 
@@ -107,7 +106,8 @@ class SocketConnection:
         on_change: Called whenever there may be room that was not there before.
 
     Attributes:
-        closed: It carries nothing any more.
+        closed: It takes nothing more; the farewell may still be under way.
+        over: Set when nothing is left of it.
         failure: What it was lost by, if it was.
 
     Raises:
@@ -135,13 +135,15 @@ class SocketConnection:
         self._on_change = on_change
         self._scope = trio.CancelScope()
         self._inboxes: dict[OpenAnswer, Inbox] = {}
-        self._unwritten: deque[Writing] = deque()
+        self._writings: dict[OpenAnswer, Writing] = {}
         self._something_to_write = trio.Event()
+        self._told_to_end = trio.Event()
         self._waits_for_reader = False
         self._session: Session | None = None
         self._has_been_closed = False
         self.failure: ProviderError | None = None
         self.closed: bool = False
+        self.over: trio.Event = trio.Event()
 
     # For callers
 
@@ -169,16 +171,20 @@ class SocketConnection:
         """
         answer = self.session.send(messages, config, trio.current_time())
         inbox = self._inboxes[answer] = Inbox()
-        self._write_what_is_due()
-        return answer, inbox, self._unwritten[-1]
+        writing = self._writings[answer] = Writing()
+        self._something_to_write.set()
+        return answer, inbox, writing
 
     def abandon(self, answer: OpenAnswer) -> None:
         """Give an answer up: nothing of it is kept from now on. May be called again."""
         inbox = self._inboxes.pop(answer, None)
         if inbox is not None:
             inbox.close()
+            self._writings.pop(answer, None)
             self.session.abandon(answer)
-            self._write_what_is_due()
+            self._something_to_write.set()
+            self.retire_if_over()
+            self._on_change()
 
     def retire_if_over(self) -> None:
         """End a connection that takes no more requests and has nothing left to do."""
@@ -188,11 +194,21 @@ class SocketConnection:
     def retire(self) -> None:
         """End a connection that has nothing left to do; what came over it can still be read."""
         self.closed = True
-        self._scope.cancel()
+        self._told_to_end.set()
 
     def close(self) -> None:
-        """End the connection now, also under answers that are still being read."""
-        self.closed = self._has_been_closed = True
+        """End the connection, also under answers that are still being read: they end at once.
+
+        The peer is told, and given a moment to answer.
+        """
+        self._has_been_closed = True
+        self._end_answers()
+        self.retire()
+        if self._session is None:
+            self._scope.cancel()
+
+    def abort(self) -> None:
+        """End what `close` left of the connection, without another word to the peer."""
         self._scope.cancel()
 
     # The tasks
@@ -213,6 +229,7 @@ class SocketConnection:
             h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
             trio.BrokenResourceError, OSError: The connection broke before it was open.
         """
+        log_nothing_from_here()
         limits = self._endpoint.limits
         opening: Opening = None
         self._raw = stream
@@ -224,14 +241,23 @@ class SocketConnection:
         try:
             with self._scope:
                 opening = await self._run(task_status)
+        except BaseException:  # with the provider, or with the program
+            self._has_been_closed = True
+            raise
         finally:
-            self.closed = True
-            await self._stream.aclose()  # noqa: ASYNC102  # shields itself, and waits for nobody
-            self._end_answers()
-            if self._session is not None:
-                self._on_change()
+            await self._leave()  # noqa: ASYNC102  # closes the stream, which waits for nobody
         if self._session is None:
             task_status.started(opening)
+
+    async def _leave(self) -> None:
+        self.closed = True
+        try:
+            await self._stream.aclose()  # shields itself, and waits for nobody
+        finally:
+            self._end_answers()
+            self.over.set()
+            if self._session is not None:
+                self._on_change()
 
     async def _run(self, status: trio.TaskStatus[Opening]) -> Opening:
         try:
@@ -310,28 +336,32 @@ class SocketConnection:
     async def _serve(
         self, websocket: trio_websocket.WebSocketConnection, nursery: trio.Nursery
     ) -> None:
-        """Move messages until the connection ends."""
-        try:
-            nursery.start_soon(self._write, websocket)
-            nursery.start_soon(self._watch, websocket)
-            await self._read(websocket)
-            with trio.move_on_after(FAREWELL_S):
-                await websocket.aclose()
-        except _FOREIGN:
-            self.failure = self.failure or self._lost(websocket)
-        finally:
-            self.closed = True
+        """Move messages until the connection ends, and take leave of the peer."""
+        nursery.start_soon(self._read, websocket)
+        nursery.start_soon(self._write, websocket)
+        nursery.start_soon(self._watch, websocket)
+        await self._told_to_end.wait()
+        with trio.move_on_after(FAREWELL_S), suppress(*_FOREIGN):
+            await websocket.aclose()
 
     async def _read(self, websocket: trio_websocket.WebSocketConnection) -> None:
         """Deliver messages until nothing can be expected of the connection any more."""
-        while not self._is_over:
-            message = await websocket.get_message()
-            self._stream.silent_bytes = 0
-            deliveries = self.session.receive_message(message)
-            self._write_what_is_due()
-            for delivery in deliveries:
-                await self._deliver(delivery)
-            self._on_change()
+        try:
+            while not self._is_over:
+                await self._receive(await websocket.get_message())
+        except _FOREIGN:
+            if websocket.closed is None:  # its reader failed, and that comes out of the nursery
+                return
+            self.failure = self.failure or self._lost(websocket)
+        self.retire()
+
+    async def _receive(self, message: str | bytes) -> None:
+        self._stream.silent_bytes = 0
+        deliveries = self.session.receive_message(message)
+        self._something_to_write.set()
+        for delivery in deliveries:
+            await self._deliver(delivery)
+        self._on_change()
 
     async def _deliver(self, delivery: Delivery) -> None:
         inbox = self._inboxes.get(delivery.answer)
@@ -347,22 +377,19 @@ class SocketConnection:
         """Whether nothing is left to come, and nothing may be asked for."""
         return self.session.expired(trio.current_time()) and self.session.idle
 
-    def _write_what_is_due(self) -> None:
-        """Have written what the session wants to send."""
-        self._unwritten.extend(map(Writing, self.session.data_to_send()))
-        self._something_to_write.set()
-
     async def _write(self, websocket: trio_websocket.WebSocketConnection) -> None:
         # Where writing fails, whoever reads meets the end, too, once the rest of what came is read.
         with suppress(*_FOREIGN):
             while True:
-                while self._unwritten:
-                    await websocket.send_message(self._unwritten[0].text)
-                    writing = self._unwritten.popleft()
-                    writing.complete = True
-                    writing.over.set()
+                while (message := self.session.message_to_send()) is not None:
+                    await _write_message(websocket, message.text, self._writing_of(message))
                 self._something_to_write = trio.Event()
                 await self._something_to_write.wait()
+
+    def _writing_of(self, message: OutgoingMessage) -> Writing:
+        """Return who waits for a message to be written; nobody does where it is sent again."""
+        asks_for = message.asks_for
+        return self._writings.pop(asks_for, Writing()) if asks_for is not None else Writing()
 
     async def _watch(self, websocket: trio_websocket.WebSocketConnection) -> None:
         """Notice a peer that is gone, and end a connection that is too old and idle."""
@@ -395,14 +422,15 @@ class SocketConnection:
         limits = self._endpoint.limits
         if self._stream.flooded:
             return limit_error("silent_bytes", limits.silent_bytes)
-        closed = websocket.closed or trio_websocket.CloseReason(1006, None)
+        closed = websocket.closed
+        assert closed is not None  # or it would not be lost
         if closed.code == 1009 and str(limits.event_bytes) in (closed.reason or ""):
             return limit_error("event_bytes", limits.event_bytes)  # trio-websocket's own words
         return closed_error(self._peer, closed.code, closed.reason)
 
     def _end_answers(self) -> None:
         """Tell everybody who waits that nothing more comes."""
-        for writing in self._unwritten:
+        for writing in self._writings.values():
             writing.over.set()
         if self._has_been_closed:
             for inbox in self._inboxes.values():
@@ -432,3 +460,14 @@ def _silent_peer(peer: str) -> NetworkError:
         message=f"{peer} has not answered a ping for {PONG_WAIT_S:g} s: the connection is lost",
         retryable=True,
     )
+
+
+async def _write_message(
+    websocket: trio_websocket.WebSocketConnection, text: str, writing: Writing
+) -> None:
+    writing.sent = "partly"
+    try:
+        await websocket.send_message(text)
+        writing.sent = "all"
+    finally:
+        writing.over.set()

@@ -1,16 +1,20 @@
 """The WebSockets of one provider: opened when needed, shared by calls, replaced when old or lost.
 
-A call goes to the connection that holds its conversation; else to any that has room; else it opens
-one, unless those that are being opened already will have room for everybody who waits. Where a
-setting is part of the address, only connections to the same address are meant, and idle ones to
-others are closed when there may be no more.
+A call goes to the connection that holds its conversation; else to one that has room and nothing in
+it that would get into the answer; else it opens one, unless those that are being opened already
+will have room for everybody who waits. Where a setting is part of the address, only connections to
+the same address are meant.
+
+Where there may be no more connections, the idle one that was used longest ago makes room. So it
+does where more are idle than are to be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from math import inf
 from typing import final
 
@@ -65,10 +69,12 @@ class SocketPool:
     ) -> None:
         self._wire = wire
         self._most = endpoint.pool.max_connections or inf
+        self._most_idle = endpoint.pool.max_idle
         self._answers_at_once = wire.answers_at_once(endpoint.quirks)
         self._dialer = dialer
         self._observer = observer
         self._nursery: trio.Nursery | None = None
+        # All that are open, those that take nothing more included; the one used last is the last.
         self._connections: list[SocketConnection] = []
         self._unopened: set[SocketConnection] = set()
         self._opening = 0
@@ -140,7 +146,7 @@ class SocketPool:
                 connection = self._best(messages, config, request.url)
                 if connection is not None:
                     return connection
-                self._make_room(request.url)
+                self._make_room()
                 failure = change.failure if change is not None else None
                 if failure is None and self._may_open:
                     failure = await self._open(endpoint, request, progress, clock)
@@ -153,21 +159,27 @@ class SocketPool:
     async def warm(
         self,
         count: int,
+        messages: Sequence[Message],
+        config: ProviderConfig,
         *,
         endpoint: Endpoint,
         request: HTTPRequest,
         progress: Progress,
         clock: CallClock,
     ) -> Refusal | ProviderError | None:
-        """Open connections until there are so many; return why not if one fails.
+        """Open connections until so many would take a request, as far as there may be more.
+
+        Returns:
+            Why one could not be opened, None if all could.
 
         Raises:
             ValueError: If there may not be so many.
             trio.ClosedResourceError: The provider was closed meanwhile.
         """
-        if not 1 <= count <= self._most:
-            raise ValueError(f"connections must be from 1 to {self._most:g}, as the pool allows")
-        while len(self._connections) < count:
+        most = min(self._most, self._most_idle)
+        if not 1 <= count <= most:
+            raise ValueError(f"connections must be from 1 to {most:g}, as the pool settings allow")
+        while self._count_ready(messages, config, request.url) < count and self._has_place:
             failure = await self._open(endpoint, request, progress, clock)
             if failure is not None:
                 return failure
@@ -184,37 +196,76 @@ class SocketPool:
     def _best(
         self, messages: Sequence[Message], config: ProviderConfig, url: str
     ) -> SocketConnection | None:
-        now = trio.current_time()
+        """Return the connection to ask over, and note that it is used."""
         for connection in self._connections:
             connection.retire_if_over()
-        self._connections = [each for each in self._connections if not each.closed]
-        leading_there = [each for each in self._connections if each.url == url]
-        with_room = [each for each in leading_there if each.session.has_room(now)]
-        for connection in with_room:
-            if connection.session.continues(messages, config):
-                return connection
-        return with_room[0] if with_room else None
+        ready = self._ready(messages, config, url)
+        if not ready:
+            return None
+        holding = (each for each in ready if each.session.continues(messages, config))
+        best = next(holding, ready[-1])
+        self._connections.remove(best)
+        self._connections.append(best)
+        return best
 
-    def _make_room(self, url: str) -> None:
-        """End an idle connection that leads elsewhere, if there may be no more beside it."""
-        if self._opening + len(self._connections) >= self._most:
-            elsewhere = (each for each in self._connections if each.url != url)
-            if idle := next((each for each in elsewhere if each.session.idle), None):
-                idle.retire()
-                self._connections.remove(idle)
+    def _ready(
+        self, messages: Sequence[Message], config: ProviderConfig, url: str
+    ) -> list[SocketConnection]:
+        """Return the connections that would take a request now."""
+        now = trio.current_time()
+        return [
+            each
+            for each in self._connections
+            if each.url == url
+            and not each.closed
+            and each.session.has_room(now)
+            and each.session.suits(messages, config)
+        ]
+
+    def _count_ready(self, messages: Sequence[Message], config: ProviderConfig, url: str) -> int:
+        return len(self._ready(messages, config, url))
+
+    def _idle(self) -> Iterator[SocketConnection]:
+        return (each for each in self._connections if each.session.idle and not each.closed)
+
+    def _make_room(self) -> None:
+        """End an idle connection, none of which suits, if there may be no more beside it."""
+        if not self._has_place and not self._enough_to_come:
+            for connection in islice(self._idle(), 1):
+                connection.retire()
+
+    @property
+    def _has_place(self) -> bool:
+        return self._opening + len(self._connections) < self._most
+
+    @property
+    def _enough_to_come(self) -> bool:
+        """Whether what is being opened, or ends to make room, has room for all who wait."""
+        ending = sum(each.closed for each in self._connections)
+        return (self._opening + ending) * self._answers_at_once >= self._waiting
 
     @property
     def _may_open(self) -> bool:
-        enough = self._opening * self._answers_at_once >= self._waiting
-        return not enough and self._opening + len(self._connections) < self._most
+        return self._has_place and self._opening * self._answers_at_once < self._waiting
 
-    def note_change(self, failure: Refusal | ProviderError | None = None) -> None:
+    def _end_surplus(self) -> None:
+        """End the connections that were used longest ago, if too many are idle."""
+        if len(self._connections) > self._most_idle:
+            idle = list(self._idle())
+            for connection in idle[: max(0, len(idle) - self._most_idle)]:
+                connection.retire()
+
+    def _note_change_of_connection(self) -> None:
+        self._connections = [each for each in self._connections if not each.over.is_set()]
+        self._end_surplus()
+        self._let_look_again()
+
+    def _let_look_again(self, failure: Refusal | ProviderError | None = None) -> None:
         """Let everybody who waits for room look again.
 
         Args:
             failure: Why a connection could not be opened that they waited for.
         """
-        self._connections = [each for each in self._connections if not each.closed]
         change, self._change = self._change, _Change()
         change.failure = failure
         change.over.set()
@@ -231,7 +282,7 @@ class SocketPool:
             failure = await attempt(step, clock.connect_limit(), progress)
         finally:
             self._opening -= 1
-            self.note_change(failure if _concerns_all(failure) else None)
+            self._let_look_again(failure if _concerns_all(failure) else None)
         if failure is None:
             clock.connected(trio.current_time() - began)
         return failure
@@ -241,7 +292,11 @@ class SocketPool:
     ) -> Refusal | ProviderError | None:
         assert self._nursery is not None  # see `prepare`
         connection = SocketConnection(
-            self._wire, endpoint, request, peer=progress.peer, on_change=self.note_change
+            self._wire,
+            endpoint,
+            request,
+            peer=progress.peer,
+            on_change=self._note_change_of_connection,
         )
         stream = await self._dialer.open(progress)
         if self._closed:
@@ -258,12 +313,28 @@ class SocketPool:
             self._connections.append(connection)
         return refusal or connection.failure
 
-    def close(self) -> None:
-        """End every connection, also under an answer that is still being read."""
+    async def aclose(self) -> None:
+        """End every connection, also under an answer that is still being read.
+
+        Peers are told, and given a moment to answer; they are not when this is cancelled.
+        """
         self._closed = True
-        for connection in (*self._connections, *self._unopened):
+        connections = (*self._connections, *self._unopened)
+        for connection in connections:
             connection.close()
-        self.note_change()
+        self._let_look_again()
+        try:
+            await _all_over(connections)
+        finally:
+            for connection in connections:
+                connection.abort()
+            with trio.CancelScope(shield=True):  # what is aborted waits for nobody
+                await _all_over(connections)
+
+
+async def _all_over(connections: Iterable[SocketConnection]) -> None:
+    for connection in connections:
+        await connection.over.wait()
 
 
 def _concerns_all(failure: Refusal | ProviderError | None) -> bool:

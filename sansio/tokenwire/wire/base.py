@@ -32,12 +32,14 @@ class EncodedRequest:
         accept: Media type to ask for.
         headers: Headers that the API demands, lower case.
         query: Query parameters that the API demands.
+        opens_socket: The request asks for a WebSocket, and the body's lines go over it as messages.
     """
 
     body: bytes = field(repr=size_only)
     accept: str
     headers: Mapping[str, str] = field(factory=check.empty)
     query: Mapping[str, str] = field(factory=check.empty)
+    opens_socket: bool = False
 
 
 class Answer(Protocol):

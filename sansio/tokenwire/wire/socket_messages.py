@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import attrs
+import msgspec
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MalformedResponseError
-from tokenwire.wire.malformed import limit_error
+from tokenwire.wire.malformed import decode_object, limit_error, refuse_many_values
 from tokenwire.wire.ndjson_answer import LineReader, NDJSONAnswer
+
+T = TypeVar("T")
 
 
 def message_bytes(message: str | bytes, limits: Limits) -> bytes:
@@ -24,6 +30,30 @@ def message_bytes(message: str | bytes, limits: Limits) -> bytes:
     if len(data) > limits.event_bytes:
         raise limit_error("event_bytes", limits.event_bytes)
     return data
+
+
+def read_envelope(
+    message: bytes,
+    limits: Limits,
+    decode: Callable[[bytes], T],
+    convert: Callable[[dict[str, Any]], T],
+) -> T:
+    """Read a message as far as routing needs it.
+
+    Args:
+        message: JSON.
+        limits: What it must keep to.
+        decode: Reads a message whose members have the types that they should have.
+        convert: Makes the same of any other object.
+
+    Raises:
+        MalformedResponseError: If it is no JSON object, or exceeds a limit.
+    """
+    refuse_many_values(message, limits)
+    try:
+        return decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return convert(decode_object(message, limits))
 
 
 def as_line(message: bytes) -> bytes:

@@ -56,6 +56,7 @@ class OpenAIRealtime(ReadsHead):
         return EncodedRequest(
             body=encode_events(messages, config, read_quirks(quirks)),
             accept="application/json",
+            opens_socket=True,
             query={"model": config.model} if config.model is not None else {},
         )
 

@@ -18,10 +18,10 @@ import msgspec
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.response import RateLimit
-from tokenwire.sse import ServerSentEvent
 from tokenwire.tokens import Token
-from tokenwire.wire.malformed import decode_object, refuse_many_values
-from tokenwire.wire.openai_responses.answer import ResponsesReader
+from tokenwire.wire.malformed import decode_object
+from tokenwire.wire.openai_responses_ws.frames import FrameReader
+from tokenwire.wire.socket_messages import read_envelope
 
 #: The metadata of a response by which it is told apart; the server repeats it.
 ANSWER: Final = "tokenwire"
@@ -46,10 +46,6 @@ class _Response(msgspec.Struct, gc=False):
     metadata: _Metadata | None = None
 
 
-class _Item(msgspec.Struct, gc=False):
-    id: str | None = None
-
-
 class Envelope(msgspec.Struct, gc=False):
     """What an event says besides its content.
 
@@ -57,13 +53,11 @@ class Envelope(msgspec.Struct, gc=False):
         type: The kind of event.
         response_id: The response that it belongs to.
         response: The response, where the event shows it.
-        item: The item, where the event shows one.
     """
 
     type: str = ""
     response_id: str | None = None
     response: _Response | None = None
-    item: _Item | None = None
 
     @property
     def of_response(self) -> str | None:
@@ -76,37 +70,30 @@ class Envelope(msgspec.Struct, gc=False):
         metadata = self.response.metadata if self.response is not None else None
         return metadata.tokenwire if metadata is not None else None
 
-    @property
-    def item_id(self) -> str | None:
-        """The id of the item that the event shows."""
-        return self.item.id if self.item is not None else None
-
 
 _decode: Callable[[bytes], Envelope] = msgspec.json.Decoder(Envelope).decode
 
 
-def read_envelope(event: bytes, limits: Limits) -> Envelope:
+def envelope_of(event: bytes, limits: Limits) -> Envelope:
     """Read an event as far as routing needs it.
 
     Raises:
         MalformedResponseError: If it is no JSON object, or exceeds a limit.
     """
-    refuse_many_values(event, limits)
-    try:
-        return _decode(event)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = decode_object(event, limits)
-    response = lenient.as_object(value.get("response"))
+    return read_envelope(event, limits, _decode, _tolerantly)
+
+
+def _tolerantly(members: Mapping[str, Any]) -> Envelope:
+    response = lenient.as_object(members.get("response"))
     metadata = lenient.as_object(response.get("metadata"))
     return Envelope(
-        type=lenient.as_text(value.get("type")) or "",
-        response_id=lenient.as_text(value.get("response_id")),
+        type=lenient.as_text(members.get("type")) or "",
+        response_id=lenient.as_text(members.get("response_id")),
         response=_Response(
             lenient.as_text(response.get("id")), _Metadata(lenient.as_text(metadata.get(ANSWER)))
         )
         if response
         else None,
-        item=_Item(lenient.as_text(lenient.as_object(value.get("item")).get("id"))),
     )
 
 
@@ -161,28 +148,15 @@ def _seconds(value: object) -> float | None:
 
 
 @final
-class EventReader:
+class EventReader(FrameReader):
     """Reads the events of one response. See `LineReader`."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._reader = ResponsesReader(limits)
-
-    @property
-    def complete(self) -> bool:
-        """Whether the terminal event has come."""
-        return self._reader.complete
 
     def receive_line(self, line: bytes, tokens: list[Token]) -> None:
         """Take one event."""
         # A look before decoding: nearly all events are deltas, which are the same in both APIs.
         if b'"response.done"' in line or b'"response.text.' in line:
             line = _translated(line, self._limits)
-        self._reader.receive_event(ServerSentEvent(line), tokens)
-
-    def finish(self, tokens: list[Token]) -> None:
-        """Append what was held back and the `End`."""
-        self._reader.finish(tokens)
+        super().receive_line(line, tokens)
 
 
 def _translated(event: bytes, limits: Limits) -> bytes:

@@ -9,12 +9,10 @@ import attrs
 from attrs import field
 
 from tokenwire import _validation as check
+from tokenwire.wire.openai_responses_ws.lifetime import ROTATE_AFTER, rotate_after
 
 #: Most answers at a time that are no part of the connection's conversation.
 MAX_OUT_OF_BAND: Final = 16
-
-#: The server ends a connection after this many seconds.
-_LIFETIME_S: Final = 3600
 
 
 @final
@@ -31,9 +29,7 @@ class Quirks:
     """
 
     out_of_band: bool = field(default=False, validator=check.boolean)
-    rotate_after: float = field(
-        default=3000.0, validator=check.number(at_least=1, at_most=_LIFETIME_S)
-    )
+    rotate_after: float = rotate_after()
 
     @property
     def answers_at_once(self) -> int:
@@ -44,7 +40,7 @@ class Quirks:
 #: A sentence for each, as the command line and the reference show them.
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     "out_of_band": "send every conversation whole, and up to 16 at a time over one connection",
-    "rotate_after": "seconds after which a connection takes no more requests, 3000 by default",
+    **ROTATE_AFTER,
 }
 
 

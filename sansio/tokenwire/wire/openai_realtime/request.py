@@ -30,9 +30,8 @@ from tokenwire.wire.encoding import (
 )
 from tokenwire.wire.openai_realtime.quirks import Quirks
 
-#: What the events are called that make a connection ready: for text, and for another conversation.
+#: What the event is called that makes a connection one for text.
 SET_UP: Final = "set-up"
-DELETE: Final = "delete"
 
 #: Members of a request that say where its answer belongs.
 _SESSIONS_OWN: Final = ("conversation", "input")
@@ -47,11 +46,6 @@ def session_update() -> bytes:
 def cancel(response_id: str) -> bytes:
     """Return the event that stops a response."""
     return to_json({"type": "response.cancel", "event_id": "cancel", "response_id": response_id})
-
-
-def delete(item_id: str) -> bytes:
-    """Return the event that takes an item out of the conversation."""
-    return to_json({"type": "conversation.item.delete", "event_id": DELETE, "item_id": item_id})
 
 
 def instructions_of(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -66,6 +66,7 @@ class OpenAIResponsesSocket(ReadsHead):
         return EncodedRequest(
             body=encode_members(opening, messages, config, read_quirks(quirks)),
             accept="application/json",
+            opens_socket=True,
         )
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> NDJSONAnswer:
@@ -74,7 +75,7 @@ class OpenAIResponsesSocket(ReadsHead):
 
     def answers_at_once(self, quirks: Mapping[str, Any]) -> int:
         """Return how many answers a new connection has room for."""
-        return read_quirks(quirks).lanes
+        return read_quirks(quirks).answers_at_once
 
     def session(
         self, endpoint: Endpoint, headers: Iterable[tuple[str, str]], now: float

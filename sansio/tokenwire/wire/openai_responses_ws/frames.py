@@ -21,9 +21,10 @@ from tokenwire.errors import ProviderError
 from tokenwire.retry_delay import retry_delay
 from tokenwire.sse import ServerSentEvent
 from tokenwire.tokens import Token
-from tokenwire.wire.malformed import decode_object, refuse_many_values
+from tokenwire.wire.malformed import decode_object
 from tokenwire.wire.openai_chat.headers import request_id
 from tokenwire.wire.openai_responses.answer import ENDS, ResponsesReader
+from tokenwire.wire.socket_messages import read_envelope
 
 #: Events with which a response may begin. Of one that fails they may be all.
 _BEGINNINGS: Final = frozenset(
@@ -40,13 +41,18 @@ class Envelope(msgspec.Struct, gc=False):
 
     Attributes:
         type: The kind of event.
-        stream_id: The lane, None for the default one.
+        stream_id: The lane as the message names it.
         response: The response as far as the event shows it.
     """
 
     type: str = ""
     stream_id: str | None = None
     response: _Response | None = None
+
+    @property
+    def lane(self) -> str | None:
+        """The lane's name, None for the default one; no lane has an empty name."""
+        return self.stream_id or None
 
     @property
     def response_id(self) -> str | None:
@@ -72,21 +78,20 @@ class Envelope(msgspec.Struct, gc=False):
 _decode: Callable[[bytes], Envelope] = msgspec.json.Decoder(Envelope).decode
 
 
-def read_envelope(message: bytes, limits: Limits) -> Envelope:
+def envelope_of(message: bytes, limits: Limits) -> Envelope:
     """Read a message as far as routing needs it.
 
     Raises:
         MalformedResponseError: If it is no JSON object, or exceeds a limit.
     """
-    refuse_many_values(message, limits)
-    try:
-        return _decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        value = decode_object(message, limits)
-    response = lenient.as_object(value.get("response"))
+    return read_envelope(message, limits, _decode, _tolerantly)
+
+
+def _tolerantly(members: Mapping[str, Any]) -> Envelope:
+    response = lenient.as_object(members.get("response"))
     return Envelope(
-        type=lenient.as_text(value.get("type")) or "",
-        stream_id=lenient.as_text(value.get("stream_id")),
+        type=lenient.as_text(members.get("type")) or "",
+        stream_id=lenient.as_text(members.get("stream_id")),
         response=_Response(lenient.as_text(response.get("id"))),
     )
 
@@ -116,7 +121,6 @@ def read_error_frame(message: bytes, limits: Limits) -> ErrorFrame:
     return ErrorFrame(lenient.as_text((error or value).get("code")), flat=not error)
 
 
-@final
 class FrameReader:
     """Reads the messages of one response. See `LineReader`."""
 

@@ -9,28 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.wire.openai_responses_ws.continuation import HeldAnswer
+from tokenwire.wire.socket_session import SocketAnswer
 
 #: Most names that a connection takes, the default lane not counted.
 MAX_NAMES: Final = 32
 
 
 @final
-class LaneAnswer:
-    """An answer on its way; see `OpenAnswer`.
+class LaneAnswer(SocketAnswer):
+    """An answer on its way.
 
     Attributes:
-        exchange: Reads it.
         lane: Where it comes.
-        messages: The whole conversation.
         config: The settings of the call.
-        continues: Only the new part of the conversation was sent.
+        is_created: The event that begins the response has come.
     """
 
-    __slots__ = ("config", "continues", "exchange", "lane", "messages")
+    __slots__ = ("config", "is_created", "lane")
 
     def __init__(
         self,
@@ -41,16 +40,20 @@ class LaneAnswer:
         *,
         continues: bool,
     ) -> None:
+        super().__init__(messages, exchange, continues=continues)
         self.lane: Lane = lane
-        self.messages: tuple[Message, ...] = messages
         self.config: ProviderConfig = config
-        self.exchange: Exchange = exchange
-        self.continues: bool = continues
+        self.is_created: bool = False
 
     @property
-    def begun(self) -> bool:
-        """Whether anything of it has come."""
-        return self.exchange.state is not State.SENT
+    def has_parts(self) -> bool:
+        """Whether any of it was delivered."""
+        return bool(self.exchange.partial().choices)
+
+    def begin_again(self, exchange: Exchange) -> None:
+        """Note that the whole conversation is sent in place of its new part."""
+        self.exchange = exchange
+        self.continues = self.is_asked_for = self.is_created = False
 
 
 @final
@@ -59,35 +62,18 @@ class Lane:
 
     Attributes:
         name: Its name, None for the default lane.
-        busy: The server works on a response in it.
-        answer: Who waits for that response; None if nobody does any more.
-        created: The event that begins the response has come.
+        answer: The one that has its place here, also if nobody waits for it any more.
         last_response_id: The id of the latest response that was seen in it.
         held: What the server keeps of the last conversation.
     """
 
-    __slots__ = ("answer", "busy", "created", "held", "last_response_id", "name")
+    __slots__ = ("answer", "held", "last_response_id", "name")
 
     def __init__(self, name: str | None) -> None:
         self.name: str | None = name
-        self.busy: bool = False
         self.answer: LaneAnswer | None = None
-        self.created: bool = False
         self.last_response_id: str | None = None
         self.held: HeldAnswer | None = None
-
-    def begin(self, answer: LaneAnswer) -> None:
-        """Take an answer in; what was held is not to be relied on from now on."""
-        self.busy = True
-        self.answer = answer
-        self.created = False
-        self.held = None
-
-    def end(self) -> None:
-        """Note that the server is done with the response."""
-        self.busy = False
-        self.answer = None
-        self.created = False
 
 
 @final
@@ -104,12 +90,8 @@ class Lanes:
         """Return the lane of that name, if there is one."""
         return self._by_name.get(name)
 
-    def busy(self) -> list[Lane]:
-        """Return those in which the server works on a response."""
-        return [lane for lane in self._by_name.values() if lane.busy]
-
     def answers(self) -> list[LaneAnswer]:
-        """Return the answers that somebody waits for."""
+        """Return the answers that have their places in them."""
         return [lane.answer for lane in self._by_name.values() if lane.answer is not None]
 
     def continuing(self, messages: Sequence[Message]) -> Lane | None:
@@ -127,12 +109,14 @@ class Lanes:
             return empty
         return self._new() if len(self._by_name) <= MAX_NAMES else free[0]
 
-    def use(self, lane: Lane) -> None:
-        """Note that a lane is used now."""
+    def take(self, answer: LaneAnswer) -> None:
+        """Give an answer its place."""
+        lane = answer.lane
+        lane.answer = answer
         self._by_name[lane.name] = self._by_name.pop(lane.name)
 
     def _free(self) -> Iterator[Lane]:
-        return (lane for lane in self._by_name.values() if not lane.busy)
+        return (lane for lane in self._by_name.values() if lane.answer is None)
 
     def _new(self) -> Lane:
         name = f"lane-{len(self._by_name)}"

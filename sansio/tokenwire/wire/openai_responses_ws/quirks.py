@@ -10,12 +10,10 @@ from attrs import field
 
 from tokenwire import _validation as check
 from tokenwire.wire.openai_responses import quirks as over_http
+from tokenwire.wire.openai_responses_ws.lifetime import ROTATE_AFTER, rotate_after
 
 #: Most responses that a server works on at a time; more would wait there unseen.
 MAX_LANES: Final = 16
-
-#: The server ends a connection after this many seconds.
-_LIFETIME_S: Final = 3600
 
 
 @final
@@ -31,16 +29,19 @@ class Quirks(over_http.Quirks):
     """
 
     lanes: int = field(default=MAX_LANES, validator=check.integer(at_least=1, at_most=MAX_LANES))
-    rotate_after: float = field(
-        default=3000.0, validator=check.number(at_least=1, at_most=_LIFETIME_S)
-    )
+    rotate_after: float = rotate_after()
+
+    @property
+    def answers_at_once(self) -> int:
+        """How many answers a connection gives at a time."""
+        return self.lanes
 
 
 #: A sentence for each, as the command line and the reference show them.
 DESCRIPTIONS: Final[Mapping[str, str]] = {
     **over_http.DESCRIPTIONS,
     "lanes": "most answers at a time over one connection, 16 (default) to 1",
-    "rotate_after": "seconds after which a connection takes no more requests, 3000 by default",
+    **ROTATE_AFTER,
 }
 
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from tests.sansio.wire.socket_peers import CONFIG, HELLO, JSON, received
+from tests.sansio.wire.socket_peers import sent as written
 from tokenwire.endpoint import Endpoint
 from tokenwire.messages import Message
-from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, Events
 from tokenwire.wire.openai_realtime import OpenAIRealtime, RealtimeSession
 from tokenwire.wire.openai_realtime.answers import RealtimeAnswer
 
-JSON: TypeAlias = dict[str, Any]
-
-CONFIG: Final = ProviderConfig(model="some-model")
-HELLO: Final = (Message.user("Hello"),)
 OUT_OF_BAND: Final = {"out_of_band": True}
 
 
@@ -63,19 +59,8 @@ def asked(session: RealtimeSession, *messages: Message, now: float = 0.0) -> Rea
 
 
 def sent(session: RealtimeSession) -> list[JSON]:
-    """Return what is to be sent, without what opens the connection."""
-    events = [json.loads(text) for text in session.data_to_send()]
-    return [each for each in events if each["type"] != "session.update"]
-
-
-def received(session: RealtimeSession, *texts: str | bytes) -> list[Delivery]:
-    """Let messages come."""
-    return [delivery for text in texts for delivery in session.receive_message(text)]
-
-
-def events_of(answer: RealtimeAnswer, deliveries: list[Delivery]) -> Events:
-    """Return what was delivered for an answer."""
-    return [event for each in deliveries if each.answer is answer for event in each.events]
+    """Return what is on the wire since this was asked for last, without what opens a connection."""
+    return [each for each in written(session) if each["type"] != "session.update"]
 
 
 def answered(session: RealtimeSession, answer: RealtimeAnswer, response_id: str) -> Message:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from itertools import islice
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.fuzz_realtime_session import one_input
+from tests.sansio.wire.interleaving import (
+    Interleaved,
+    callers_lines,
+    check_interleaved,
+    interleaved,
+    json_values,
+)
 from tests.sansio.wire.openai_realtime.conversations import (
-    CONFIG,
-    HELLO,
     OUT_OF_BAND,
     created,
     delta,
@@ -21,16 +27,14 @@ from tests.sansio.wire.openai_realtime.conversations import (
     item,
     new_session,
 )
+from tests.sansio.wire.socket_peers import CONFIG
 from tests.strategies import few_examples, some_text, texts
 from tokenwire.messages import Message
-from tokenwire.tokens import End, TextDelta
-
-Script: TypeAlias = list[tuple[int, str]]
 
 # Out of band
 
 
-def _events_of(number: int, pieces: list[str]) -> list[str]:
+def _events_of(number: int, pieces: Sequence[str]) -> list[str]:
     """Return all events of one answer."""
     response_id = f"r{number}"
     return [
@@ -40,83 +44,93 @@ def _events_of(number: int, pieces: list[str]) -> list[str]:
     ]
 
 
-@st.composite
-def _interleaved(draw: st.DrawFn) -> tuple[list[list[str]], Script]:
-    """Make up answers, and mix their events in any order that each answer allows."""
-    answers = draw(st.lists(st.lists(some_text, max_size=4), min_size=1, max_size=6))
-    queues = [_events_of(number, pieces) for number, pieces in enumerate(answers)]
-    script: Script = []
-    while any(queues):
-        number = draw(st.sampled_from([each for each, queue in enumerate(queues) if queue]))
-        script.append((number, queues[number].pop(0)))
-        if draw(st.booleans()):
-            foreign = draw(st.sampled_from(_events_of(99, ["foreign"])))
-            script.append((99, foreign))
-    return answers, script
-
-
 @few_examples
-@given(_interleaved(), st.sets(st.integers(0, 5)))
-def test_interleaved_responses_never_mix(
-    drawn: tuple[list[list[str]], Script], left: set[int]
-) -> None:
+@given(interleaved(_events_of), st.sets(st.integers(0, 5)))
+def test_interleaved_responses_never_mix(drawn: Interleaved, left: set[int]) -> None:
     """Each answer gets its own tokens, in order, and nobody gets what is nobody's."""
-    answers, script = drawn
-    session = new_session(quirks=OUT_OF_BAND)
-    asked = [session.send([Message.user(str(each))], CONFIG, 0) for each in range(len(answers))]
-    for number in left & set(range(len(answers))):
-        session.abandon(asked[number])
-    for number, text in script:
-        for delivery in session.receive_message(text):
-            assert delivery.answer is asked[number]
-            assert number not in left
-            for each in delivery.events:
-                assert isinstance(each, End | TextDelta)
-    for number, pieces in enumerate(answers):
-        expected = "" if number in left else "".join(pieces)
-        assert asked[number].exchange.partial().text == expected
-    assert session.idle
+    check_interleaved(new_session(quirks=OUT_OF_BAND), drawn, left)
 
 
 # Conversations
 
 
+class _Connection:
+    """A session and its server, which keeps every item and says what it was asked to answer."""
+
+    def __init__(self) -> None:
+        self.session = new_session()
+        self.items: list[tuple[str, str]] = []
+        self.asked_to_answer: list[list[tuple[str, str]]] = []
+
+    def write(self, most: int | None = None) -> None:
+        """Let the server have all that waits for it, or the beginning."""
+        for message in islice(iter(self.session.message_to_send, None), most):
+            request = json.loads(message.text)
+            match request["type"]:
+                case "conversation.item.create":
+                    (content,) = request["item"]["content"]
+                    self.items.append((request["item"]["role"], content["text"]))
+                case "response.create":
+                    self.asked_to_answer.append([*self.items])
+                case kind:
+                    assert kind in ("session.update", "response.cancel")
+
+    def reply(self, response_id: str, text: str, status: str) -> None:
+        """Let the server answer."""
+        self.items.append(("assistant", text))
+        for message in (created(response_id), delta(response_id, text), done(response_id, status)):
+            self.session.receive_message(message)
+
+
+_ENDS = ("whole", "whole", "whole", "incomplete", "refused", "left", "left early", "unsent")
+_steps = st.tuples(
+    st.integers(0, 2), st.integers(0, 9), st.sampled_from(_ENDS), some_text, some_text
+)
+
+
+def _connection_for(
+    messages: list[Message], connections: list[_Connection], choice: int
+) -> _Connection:
+    """Return any connection that takes a conversation, an additional one if none does."""
+    taking = [
+        each
+        for each in connections
+        if each.session.has_room(0) and each.session.suits(messages, CONFIG)
+    ]
+    if taking and choice:
+        return taking[choice % len(taking)]
+    connections.append(_Connection())
+    return connections[-1]
+
+
 @few_examples
-@given(st.lists(st.tuples(some_text, some_text, st.sampled_from(["go on", "anew", "leave"]))))
-def test_the_server_always_holds_the_conversation_that_it_answers(
-    turns: list[tuple[str, str, str]],
+@given(st.lists(_steps, max_size=12))
+def test_a_server_answers_the_conversation_that_was_asked_and_nothing_else(
+    steps: list[tuple[int, int, str, str, str]],
 ) -> None:
-    """Whether it goes on, another one begins, or an answer was left."""
-    session = new_session()
-    conversation: list[Message] = [*HELLO]
-    held: dict[str, tuple[str, str]] = {}
-    for number, (reply, question, then) in enumerate(turns):
+    """In whatever order conversations come over however many connections, and however they end."""
+    conversations = [[Message.user(f"Hello {number}")] for number in range(3)]
+    connections: list[_Connection] = []
+    for number, (which, choice, end, reply, question) in enumerate(steps):
+        conversation = conversations[which]
+        connection = _connection_for(conversation, connections, choice)
+        session = connection.session
         answer = session.send(conversation, CONFIG, 0)
-        for request in map(json.loads, session.data_to_send()):
-            _play(request, held)
-        for item_id in held:
-            session.receive_message(item(item_id))
-        assert list(held.values()) == [(m.role, m.text) for m in conversation]
-        response_id, item_id = f"r{number}", f"reply-{number}"
-        for text in (created(response_id), item(item_id), delta(response_id, reply)):
-            session.receive_message(text)
-        held[item_id] = ("assistant", reply)
-        if then == "leave":
+        connection.write({"unsent": 0, "left early": 2}.get(end))
+        if "left" in end or end == "unsent":
             session.abandon(answer)
-        session.receive_message(done(response_id, "cancelled" if then == "leave" else "completed"))
-        conversation = [*conversation, Message.assistant(reply)] if then == "go on" else []
-        conversation.append(Message.user(question))
-
-
-def _play(request: dict[str, Any], held: dict[str, tuple[str, str]]) -> None:
-    """Do on the server what an event asks for."""
-    match request:
-        case {"type": "conversation.item.create", "event_id": item_id, "item": created_item}:
-            held[item_id] = (created_item["role"], created_item["content"][0]["text"])
-        case {"type": "conversation.item.delete", "item_id": item_id}:
-            del held[item_id]
-        case _:
-            pass
+            connection.write()
+        whole = [(each.role, each.text) for each in conversation]
+        assert connection.asked_to_answer == ([whole] if answer.is_asked_for else [])
+        assert answer.is_asked_for or end in ("left early", "unsent")
+        connection.asked_to_answer.clear()
+        if end == "refused":
+            session.receive_message(failure("server_error", answer.name))
+        elif answer.is_asked_for:
+            connection.reply(f"r{number}", reply, "completed" if end == "whole" else "incomplete")
+        assert session.idle
+        if end == "whole":
+            conversation += [Message.assistant(reply), Message.user(question)]
 
 
 # Anything
@@ -130,9 +144,6 @@ _ids = st.sampled_from(["r1", "r2"])
 _names = st.sampled_from([None, "answer-0", "answer-1", "answer-0.0", "set-up", "cancel"])
 _codes = st.sampled_from(["session_expired", "response_cancel_not_active", "server_error", ""])
 _statuses = st.sampled_from(["completed", "cancelled", "incomplete", "failed", "in_progress", ""])
-_json = st.recursive(
-    st.none() | st.integers() | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)
-)
 _kinds = st.sampled_from(["response.created", "response.done", "rate_limits.updated", "error", "x"])
 _members = st.sampled_from(["response", "error", "item", "rate_limits"])
 _server_messages = (
@@ -141,10 +152,10 @@ _server_messages = (
     | st.builds(done, _ids, _statuses)
     | st.builds(failure, _codes, _names)
     | st.builds(item, _ids)
-    | st.builds(_odd_event, _kinds, _members, _json)
-    | _json.map(json.dumps)
+    | st.builds(_odd_event, _kinds, _members, json_values)
+    | json_values.map(json.dumps)
 )
-_lines = st.sampled_from(["ask", "ask", "more", "leave", "lost"]) | _server_messages
+_lines = callers_lines | _server_messages
 
 
 @few_examples

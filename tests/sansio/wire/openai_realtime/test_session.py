@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import attrs
 import pytest
 
 from tests.sansio.wire.openai_realtime.conversations import (
-    CONFIG,
-    HELLO,
     OUT_OF_BAND,
     answered,
     asked,
@@ -17,13 +13,13 @@ from tests.sansio.wire.openai_realtime.conversations import (
     delta,
     done,
     event,
-    events_of,
     failure,
     item,
     new_session,
-    received,
     sent,
 )
+from tests.sansio.wire.socket_peers import CONFIG, HELLO, events_of, received
+from tests.sansio.wire.socket_peers import sent as written
 from tokenwire.endpoint import Limits
 from tokenwire.errors import (
     AuthError,
@@ -35,7 +31,6 @@ from tokenwire.errors import (
 from tokenwire.messages import Message
 from tokenwire.response import RateLimit
 from tokenwire.tokens import End, TextDelta
-from tokenwire.wire.openai_realtime.answers import MAX_ID_LENGTH, MAX_ITEMS
 
 LOST = NetworkError(phase="body", message="lost", retryable=True)
 MORE = Message.user("More")
@@ -44,10 +39,10 @@ MORE = Message.user("More")
 def test_a_connection_begins_with_its_set_up() -> None:
     """It is for text; nothing else is said before there is something to ask."""
     session = new_session()
-    (opening,) = map(json.loads, session.data_to_send())
+    (opening,) = written(session)
     assert opening["type"] == "session.update"
     assert opening["session"] == {"type": "realtime", "output_modalities": ["text"]}
-    assert session.data_to_send() == []
+    assert written(session) == []
 
 
 def test_a_request_is_items_and_what_asks_for_an_answer() -> None:
@@ -129,26 +124,17 @@ def test_only_what_is_new_is_sent_to_the_connection_that_holds_the_rest() -> Non
     assert asking["response"]["instructions"] == "Be brief."
 
 
-def test_another_conversation_takes_the_place_of_the_last_one() -> None:
-    """Its items are deleted first, each once."""
+def test_a_connection_is_for_one_conversation() -> None:
+    """What the server keeps would be part of the answer to another one."""
     session = new_session()
-    first = asked(session)
-    received(session, item("item-1"), item("item-1", "conversation.item.created"))
-    answered(session, first, "r1")
-    sent(session)
-    second = asked(session, MORE)
-    assert not second.continues
-    kinds = [(each["type"], each.get("item_id")) for each in sent(session)]
-    assert kinds == [
-        ("conversation.item.delete", "item-1"),
-        ("conversation.item.delete", "item-of-r1"),
-        ("conversation.item.create", None),
-        ("response.create", None),
-    ]
-    answered(session, second, "r2")
-    asked(session)
-    deleted = [each["item_id"] for each in sent(session) if "item_id" in each]
-    assert deleted == ["item-of-r2"]
+    assert session.suits([MORE], CONFIG)
+    reply = answered(session, asked(session), "r1")
+    assert session.suits([*HELLO, reply, MORE], CONFIG)
+    for other in (HELLO, [MORE], [*HELLO, reply], [*HELLO, Message.assistant("Ho."), MORE]):
+        assert not session.suits(other, CONFIG)
+        with pytest.raises(LocalProtocolError, match="suits"):
+            asked(session, *other)
+    assert not session.expired(0)
 
 
 def test_a_request_that_cannot_be_sent_changes_nothing() -> None:
@@ -162,28 +148,17 @@ def test_a_request_that_cannot_be_sent_changes_nothing() -> None:
     assert session.continues(longer, CONFIG)
 
 
-def test_an_answer_that_broke_off_is_not_relied_on() -> None:
-    """The next request brings everything."""
+@pytest.mark.parametrize("status", ["incomplete", "cancelled", "failed"])
+def test_a_conversation_whose_answer_broke_off_ends_its_connection(status: str) -> None:
+    """What the server keeps of it is not known, so that nothing can go on from there."""
     session = new_session()
     answer = asked(session)
-    received(session, created("r1"), delta("r1", "Hi."), done("r1", "incomplete"))
+    received(session, created("r1"), delta("r1", "Hi."))
+    assert not session.expired(0)
+    received(session, done("r1", status))
     longer = [*HELLO, answer.exchange.partial().message, MORE]
-    assert not session.continues(longer, CONFIG)
-
-
-@pytest.mark.parametrize("overflow", ["long", "many"])
-def test_more_items_than_can_be_remembered_end_the_connection(overflow: str) -> None:
-    """It could not be told to forget them."""
-    session = new_session()
-    if overflow == "long":
-        received(session, item("x" * MAX_ID_LENGTH))
-        assert session.has_room(0)
-        received(session, item("x" * (MAX_ID_LENGTH + 1)))
-    else:
-        received(session, *(item(f"item-{number}") for number in range(MAX_ITEMS)))
-        assert session.has_room(0)
-        received(session, item("item-x"))
-    assert not session.has_room(0)
+    assert not session.suits(longer, CONFIG)
+    assert session.expired(0)
     assert not session.broken
 
 
@@ -211,15 +186,18 @@ def test_answers_out_of_band_come_side_by_side() -> None:
     assert all(isinstance(events_of(each, deliveries)[-1], End) for each in (one, two))
 
 
-def test_nothing_is_held_or_deleted_out_of_band() -> None:
-    """There is no conversation."""
+def test_nothing_is_held_out_of_band() -> None:
+    """There is no conversation, so that any other may be next, also after one that broke off."""
     session = new_session(quirks=OUT_OF_BAND)
     longer = [*HELLO, answered(session, asked(session), "r1"), MORE]
     sent(session)
     assert not session.continues(longer, CONFIG)
-    asked(session, *longer)
+    answer = asked(session, *longer)
     (asking,) = sent(session)
     assert len(asking["response"]["input"]) == 3
+    received(session, created("r2", answer.name), done("r2", "incomplete"))
+    assert session.suits([MORE], CONFIG)
+    assert session.has_room(0)
 
 
 def test_sixteen_answers_are_the_most() -> None:
@@ -231,18 +209,18 @@ def test_sixteen_answers_are_the_most() -> None:
     assert not session.has_room(0)
 
 
-def test_a_server_that_repeats_no_metadata_is_understood_one_answer_at_a_time() -> None:
-    """What begins is then what was asked for."""
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_server_that_repeats_no_metadata_is_not_trusted_out_of_band(number: int) -> None:
+    """It may know nothing of it, and answer what was asked before; the error says what to do."""
     session = new_session(quirks=OUT_OF_BAND)
-    answer = asked(session)
+    assert received(session, created("r0")) == []
+    answers = [asked(session) for _ in range(number)]
     deliveries = received(session, created("r1"), delta("r1", "Hi"))
-    assert events_of(answer, deliveries) == [TextDelta("Hi")]
-    answers = asked(session), asked(session)
-    deliveries = received(session, created("r2"))
     for each in answers:
         (error,) = events_of(each, deliveries)
         assert isinstance(error, MalformedResponseError)
         assert "out_of_band" in error.message
+    assert session.broken
 
 
 # What reaches nobody
@@ -267,7 +245,7 @@ def test_a_response_that_nobody_asked_for_reaches_nobody() -> None:
     )
     assert events_of(answer, deliveries)[0] == TextDelta("Hi")
     assert len(deliveries) == 3
-    asked(session)
+    asked(session, *HELLO, answer.exchange.partial().message, MORE)
     assert received(session, created("r1"), delta("r1", "late")) == []
 
 
@@ -320,18 +298,6 @@ def test_an_answer_that_is_over_cannot_be_abandoned() -> None:
     assert sent(session) == []
 
 
-def test_a_cancelled_response_leaves_nothing_behind() -> None:
-    """What had come of it is deleted before the next request."""
-    session = new_session()
-    answer = asked(session)
-    received(session, created("r1"), item("half"))
-    session.abandon(answer)
-    received(session, done("r1", "cancelled"))
-    sent(session)
-    asked(session)
-    assert sent(session)[0]["item_id"] == "half"
-
-
 def test_what_exceeds_an_answers_limit_is_cancelled() -> None:
     """The answer failed here, and the server is told."""
     session = new_session(limits=Limits(answer_bytes=1030))
@@ -343,6 +309,32 @@ def test_what_exceeds_an_answers_limit_is_cancelled() -> None:
     assert [each["type"] for each in sent(session)] == ["response.cancel"]
     received(session, done("r1", "cancelled"))
     assert session.idle
+
+
+def test_a_request_that_was_not_sent_leaves_the_conversation_as_it_was() -> None:
+    """An empty one is free for any other, a longer one goes on."""
+    session = new_session()
+    sent(session)
+    session.abandon(asked(session, MORE))
+    assert session.suits(HELLO, CONFIG)
+    longer = [*HELLO, answered(session, asked(session), "r1"), MORE]
+    session.abandon(asked(session, *longer))
+    assert session.continues(longer, CONFIG)
+    assert not session.expired(0)
+
+
+def test_a_request_of_which_half_was_sent_is_not_completed() -> None:
+    """No answer is asked for; what the server has of it makes the connection useless."""
+    session = new_session()
+    sent(session)
+    answer = asked(session)
+    message = session.message_to_send()
+    assert message is not None
+    assert message.asks_for is None
+    session.abandon(answer)
+    assert session.message_to_send() is None
+    assert session.idle
+    assert session.expired(0)
 
 
 # Rate limits
@@ -381,9 +373,9 @@ def test_a_refused_request_fails_its_answer_only() -> None:
     assert len(received(session, created("r1", two.name), done("r1"))) == 2
 
 
-@pytest.mark.parametrize("about", ["answer-0.0", "set-up", "delete", None])
+@pytest.mark.parametrize("about", ["answer-0.0", "set-up", None])
 def test_an_error_that_leaves_the_rest_unclear_fails_everything(about: str | None) -> None:
-    """An answer without one of its items, or with those of another conversation, is none."""
+    """An answer without one of its items is none."""
     session = new_session()
     answer = asked(session)
     (error,) = events_of(answer, received(session, failure("invalid_value", about)))
@@ -405,7 +397,6 @@ def test_an_error_in_a_response_under_way_fails_everything() -> None:
     ("code", "about"),
     [
         ("response_cancel_not_active", None),
-        ("item_delete_invalid_item_id", "delete"),
         ("invalid_value", "cancel"),
         ("invalid_value", "answer-9"),
     ],
@@ -448,43 +439,6 @@ def test_a_request_to_a_connection_at_its_end_goes_elsewhere() -> None:
     assert session.idle
 
 
-def test_an_old_connection_takes_no_more_requests() -> None:
-    """Ten minutes before the server ends it, or when the quirk says so."""
-    assert new_session().has_room(2999)
-    assert not new_session().has_room(3000)
-    assert not new_session(quirks={"rotate_after": 60}).has_room(60)
-
-
-@pytest.mark.parametrize(
-    ("damage", "reason"),
-    [
-        (b"{}", "schema"),
-        ("[]", "schema"),
-        ("", "json"),
-        ('{"type":"error"', "json"),
-        ('{"type":"\ud800"}', "utf8"),
-        ('"' + "x" * 2000 + '"', "limit"),
-        ("[" * 40 + "]" * 40, "limit"),
-        ("[" + "1," * 150 + "1]", "limit"),
-    ],
-)
-def test_a_message_that_is_none_fails_every_answer(damage: str | bytes, reason: str) -> None:
-    """Nothing on such a connection can be trusted."""
-    limits = Limits(event_bytes=1000, json_depth=20, json_values=100)
-    session = new_session(limits=limits, quirks=OUT_OF_BAND)
-    one, two, left = (asked(session) for _ in range(3))
-    session.abandon(left)
-    deliveries = received(session, damage)
-    assert len(deliveries) == 2
-    for answer in (one, two):
-        (error,) = events_of(answer, deliveries)
-        assert isinstance(error, MalformedResponseError)
-        assert error.reason == reason
-    assert session.broken
-    assert session.idle
-    assert received(session, created("r1", one.name)) == []
-
-
 def test_odd_json_is_read_tolerantly() -> None:
     """Half characters and members of other types: servers that count in UTF-16 send them."""
     session = new_session()
@@ -513,9 +467,8 @@ def test_an_end_in_disguise_is_one() -> None:
 def test_a_lost_connection_fails_every_answer() -> None:
     """One after its end is whole all the same."""
     session = new_session()
-    whole = asked(session)
-    answered(session, whole, "r1")
-    cut = asked(session)
+    reply = answered(session, asked(session), "r1")
+    cut = asked(session, *HELLO, reply, MORE)
     received(session, created("r2"))
     (delivery,) = session.receive_failure(LOST)
     (error,) = events_of(cut, [delivery])

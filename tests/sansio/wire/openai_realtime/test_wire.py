@@ -9,8 +9,6 @@ import attrs
 import pytest
 
 from tests.sansio.wire.openai_realtime.conversations import (
-    CONFIG,
-    HELLO,
     OUT_OF_BAND,
     created,
     delta,
@@ -18,6 +16,7 @@ from tests.sansio.wire.openai_realtime.conversations import (
     event,
     failure,
 )
+from tests.sansio.wire.socket_peers import CONFIG, HELLO
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import (
     LocalProtocolError,

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
+from tests.sansio.wire.socket_peers import CONFIG, HELLO, received
 from tokenwire.endpoint import Endpoint
 from tokenwire.messages import Message
-from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, Events
 from tokenwire.wire.openai_responses_ws import OpenAIResponsesSocket, ResponsesSession
 from tokenwire.wire.openai_responses_ws.lanes import LaneAnswer
 
-JSON: TypeAlias = dict[str, Any]
-
-CONFIG: Final = ProviderConfig(model="some-model")
-HELLO: Final = (Message.user("Hello"),)
 NOT_HELD: Final = "previous_response_not_found"
 
 
@@ -61,21 +56,6 @@ def flat_error(code: str) -> str:
 def asked(session: ResponsesSession, *messages: Message, now: float = 0.0) -> LaneAnswer:
     """Ask for an answer."""
     return session.send(messages or HELLO, CONFIG, now)
-
-
-def sent(session: ResponsesSession) -> list[JSON]:
-    """Return what is to be sent."""
-    return [json.loads(text) for text in session.data_to_send()]
-
-
-def received(session: ResponsesSession, *texts: str | bytes) -> list[Delivery]:
-    """Let messages come."""
-    return [delivery for text in texts for delivery in session.receive_message(text)]
-
-
-def events_of(answer: LaneAnswer, deliveries: list[Delivery]) -> Events:
-    """Return what was delivered for an answer."""
-    return [event for each in deliveries if each.answer is answer for event in each.events]
 
 
 def answered(session: ResponsesSession, answer: LaneAnswer, response_id: str) -> Message:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.sansio.wire.openai_responses_ws.conversations import HELLO
+from tests.sansio.wire.socket_peers import HELLO
 from tokenwire.completion import Completion, CompletionBuilder
 from tokenwire.messages import Message, Reasoning, Text
 from tokenwire.tokens import End, FinishReason, ReasoningDelta, TextDelta, Token

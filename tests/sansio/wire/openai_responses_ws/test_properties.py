@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from random import Random
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fuzz.fuzz_responses_session import one_input
+from tests.sansio.wire.interleaving import (
+    Interleaved,
+    callers_lines,
+    check_interleaved,
+    interleaved,
+    json_values,
+)
 from tests.sansio.wire.openai_responses_ws.conversations import (
-    CONFIG,
-    HELLO,
     completed,
     created,
     delta,
@@ -20,18 +27,18 @@ from tests.sansio.wire.openai_responses_ws.conversations import (
     nested_error,
     new_session,
 )
+from tests.sansio.wire.socket_peers import CONFIG, HELLO, received, sent
 from tests.strategies import few_examples, some_text, texts
 from tokenwire.messages import Message
+from tokenwire.session import OpenAnswer
 from tokenwire.tokens import End, TextDelta
-
-Script: TypeAlias = list[tuple[int, str]]
 
 _LANES = (None, "lane-1", "lane-2", "other")
 
 # Lanes
 
 
-def _messages_of(number: int, pieces: list[str]) -> list[str]:
+def _messages_of(number: int, pieces: Sequence[str]) -> list[str]:
     """Return all messages of one answer."""
     lane = f"lane-{number}" if number else None
     response_id = f"r{number}"
@@ -43,41 +50,54 @@ def _messages_of(number: int, pieces: list[str]) -> list[str]:
     ]
 
 
-@st.composite
-def _interleaved(draw: st.DrawFn) -> tuple[list[list[str]], Script]:
-    """Make up answers, and mix their messages in any order that each lane allows."""
-    answers = draw(st.lists(st.lists(some_text, max_size=4), min_size=1, max_size=6))
-    queues = [_messages_of(number, pieces) for number, pieces in enumerate(answers)]
-    script: Script = []
-    while any(queues):
-        number = draw(st.sampled_from([each for each, queue in enumerate(queues) if queue]))
-        script.append((number, queues[number].pop(0)))
-        if draw(st.booleans()):
-            foreign = draw(st.sampled_from(_messages_of(99, ["foreign"])))
-            script.append((99, foreign))
-    return answers, script
+@few_examples
+@given(interleaved(_messages_of), st.sets(st.integers(0, 5)))
+def test_interleaved_lanes_never_mix(drawn: Interleaved, left: set[int]) -> None:
+    """Each answer gets its own tokens, in order, and nobody gets what is nobody's."""
+    check_interleaved(new_session(), drawn, left)
 
 
 @few_examples
-@given(_interleaved(), st.sets(st.integers(0, 5)))
-def test_interleaved_lanes_never_mix(drawn: tuple[list[list[str]], Script], left: set[int]) -> None:
-    """Each answer gets its own tokens, in order, and nobody gets what is nobody's."""
-    answers, script = drawn
+@given(st.integers(0))
+def test_no_limit_of_a_connection_is_ever_exceeded(seed: int) -> None:
+    """Of 16 responses in flight, 32 names for life, and one at a time in a lane, first come first.
+
+    What is left unwritten is never written.
+    """
+    chance = Random(seed)  # noqa: S311  # repeatable, not secret
     session = new_session()
-    asked = [session.send([Message.user(str(each))], CONFIG, 0) for each in range(len(answers))]
-    for number in left & set(range(len(answers))):
-        session.abandon(asked[number])
-    for number, text in script:
-        for delivery in session.receive_message(text):
-            assert delivery.answer is asked[number]
-            assert number not in left
-            for event in delivery.events:
-                assert isinstance(event, End | TextDelta)
-                assert event.text in ("", *answers[number])
-    for number, pieces in enumerate(answers):
-        expected = "" if number in left else "".join(pieces)
-        assert asked[number].exchange.partial().text == expected
-    assert session.idle
+    answers: list[OpenAnswer] = []
+    last_written = -1
+    working: set[str | None] = set()
+    names: set[str | None] = {None}
+    for number in range(200):
+        match chance.choice(["ask", "ask", "write", "write", "end", "leave"]):
+            case "ask" if session.has_room(0):
+                answers.append(session.send([Message.user(str(number))], CONFIG, 0))
+            case "write" if outgoing := session.message_to_send():
+                assert outgoing.asks_for is not None
+                assert answers.index(outgoing.asks_for) > last_written
+                last_written = answers.index(outgoing.asks_for)
+                lane = json.loads(outgoing.text).get("stream_id")
+                assert lane not in working
+                working.add(lane)
+                names.add(lane)
+            case "end" if working:
+                lane = chance.choice(sorted(working, key=str))
+                response_id = f"r{number}"
+                for text in (
+                    created(response_id, lane),
+                    delta("Hi", lane),
+                    completed(response_id, lane),
+                ):
+                    session.receive_message(text)
+                working.remove(lane)
+            case "leave" if answers:
+                session.abandon(chance.choice(answers))
+            case _:
+                pass
+        assert len(working) <= 16
+        assert len(names) <= 33
 
 
 # Continuation
@@ -94,10 +114,10 @@ def test_the_server_always_gets_the_whole_conversation(
     held: dict[str, list[Any]] = {}
     for number, (reply, question, forgets) in enumerate(turns):
         session.send(conversation, CONFIG, 0)
-        (request,) = map(json.loads, session.data_to_send())
+        (request,) = sent(session)
         if forgets and "previous_response_id" in request:
             assert session.receive_message(nested_error("previous_response_not_found")) == []
-            (request,) = map(json.loads, session.data_to_send())
+            (request,) = sent(session)
         known = held.get(request.get("previous_response_id", ""), [])
         seen = [*known, *request["input"]]
         roles = [("user", "Hello")] if number == 0 else [(m.role, m.text) for m in conversation]
@@ -118,19 +138,16 @@ _ids = st.sampled_from(["r1", "r2"])
 _codes = st.sampled_from(
     ["previous_response_not_found", "websocket_connection_limit_reached", "server_error", ""]
 )
-_json = st.recursive(
-    st.none() | st.integers() | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)
-)
 _server_messages = (
     st.builds(created, _ids, _lanes)
     | st.builds(delta, texts, _lanes)
     | st.builds(completed, _ids, _lanes)
     | st.builds(nested_error, _codes, _lanes)
     | st.builds(flat_error, _codes)
-    | st.builds(message, st.sampled_from(["response.created", "error", "x"]), error=_json)
-    | _json.map(json.dumps)
+    | st.builds(message, st.sampled_from(["response.created", "error", "x"]), error=json_values)
+    | json_values.map(json.dumps)
 )
-_lines = st.sampled_from(["ask", "ask", "more", "leave", "lost"]) | _server_messages
+_lines = callers_lines | _server_messages
 
 
 @few_examples
@@ -151,8 +168,7 @@ def test_an_answer_without_text_is_one() -> None:
     """The smallest script that comes to an end."""
     session = new_session()
     answer = session.send(HELLO, CONFIG, 0)
-    session.receive_message(created("r1"))
-    (delivery,) = session.receive_message(completed("r1"))
+    _, delivery = received(session, created("r1"), completed("r1"))
     assert isinstance(delivery.events[0], End)
     assert TextDelta("") not in delivery.events
     assert answer.exchange.partial().text == ""

@@ -8,14 +8,13 @@ import attrs
 import pytest
 
 from tests.sansio.wire.openai_responses_ws.conversations import (
-    CONFIG,
-    HELLO,
     completed,
     created,
     delta,
     message,
     nested_error,
 )
+from tests.sansio.wire.socket_peers import CONFIG, HELLO
 from tokenwire.config import Config, ConfigError
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import LocalProtocolError, MalformedResponseError, RateLimitError
