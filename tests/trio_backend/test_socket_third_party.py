@@ -7,15 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+import attrs
 import pytest
 import trio
 
-from tests.third_party import running_aimock
+from tests.third_party import running_aimock, running_proxy
 from tests.trio_backend.cli_process import invoke
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.socket_servers import ask, realtime_section, socket_section
 from tokenwire.config import ProviderSection
-from tokenwire.connection_settings import PoolSettings
+from tokenwire.connection_settings import PoolSettings, ProxySettings
 from tokenwire.errors import NetworkError, OtherError, ProviderError, RateLimitError
 from tokenwire.messages import Message, ToolResult
 from tokenwire.provider_config import ProviderConfig, Tool
@@ -23,6 +24,8 @@ from tokenwire.wire import SOCKET_KINDS
 from tokenwire_trio import open_provider
 
 SectionOf: TypeAlias = Callable[..., ProviderSection]
+
+LOGIN = "me:canary-0123456789"
 
 WEATHER = ProviderConfig(tools=[Tool(name="get_weather")])
 
@@ -133,6 +136,31 @@ async def test_many_at_once_have_a_connection_each(aimock_url: str, section_of: 
     ):
         for _ in range(20):
             nursery.start_soon(ask, provider, "Say hello")
+
+
+@pytest.fixture(scope="session", params=["tinyproxy", "socks5"])
+def proxy_url(request: pytest.FixtureRequest, servers_home: Path) -> Iterator[str]:
+    """Give the URL of a proxy that wants a login."""
+    with running_proxy(request.param, servers_home, LOGIN) as port:
+        scheme = "http" if request.param == "tinyproxy" else "socks5h"
+        yield f"{scheme}://127.0.0.1:{port}"
+
+
+async def test_answers_come_through_a_proxy(
+    aimock_url: str, section_of: SectionOf, proxy_url: str
+) -> None:
+    """Its user is let in, all others are told what is wrong."""
+    username, _, password = LOGIN.partition(":")
+    right = ProxySettings(url=proxy_url, username=username, password=password)
+    with nothing_left_behind():
+        async with open_provider(section_of(aimock_url, proxy=right)) as provider:
+            assert (await ask(provider, "Say hello")).startswith("Hello!")
+            assert (connections_to(proxy_url), connections_to(aimock_url)) == (1, 0)
+    wrong = attrs.evolve(right, password="canary-9876543210")
+    async with open_provider(section_of(aimock_url, proxy=wrong)) as provider:
+        with pytest.raises(NetworkError, match="does not accept") as caught:
+            await ask(provider, "Say hello")
+    assert (caught.value.phase, caught.value.sent) == ("proxy", "nothing")
 
 
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
