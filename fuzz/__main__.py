@@ -32,7 +32,7 @@ def fuzz(name: str, options: list[str]) -> None:
         fuzz_with_hypothesis(name, options)
         return
     # What is imported in here is instrumented, so nothing above may import the library.
-    with atheris.instrument_imports(include=["tokenwire"]):
+    with atheris.instrument_imports(include=["tokenwire", "tokenwire_trio", "h11"]):
         one_input = load(name)
     atheris.Setup([f"fuzz_{name}", *options], one_input)
     atheris.Fuzz()

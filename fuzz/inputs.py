@@ -43,6 +43,7 @@ HARNESSES: Final = {
     "ollama": Harness("ollama", 768, 1),
     "exchange": Harness("response", 768, 2),
     "splits": Harness("response", 768, 2),
+    "body_framing": Harness("http1", 384, 2),
     "responses_session": Harness("responses_session", 768, 2),
     "realtime_session": Harness("realtime_session", 768, 2),
 }
@@ -57,6 +58,17 @@ _RECORDINGS: Final = {
     "gemini": ("gemini_generate", ""),
     "ollama": ("ollama_chat", ""),
 }
+
+#: Heads of chunked responses, the sizes that chunks begin with, and a head of other responses, for
+#: the fuzzer that compares with h11.
+_HEADS_OF_CHUNKS: Final = (
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 200 OK\nconnection: close\nTransfer-Encoding: Chunked\n\n",
+    b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200\r\ntransfer-encoding: chunked\r\n\r\n",
+    b"HTTP/1.1 204 No Content\r\ntransfer-encoding: chunked\r\n\r\n",
+)
+_SIZE_LINES: Final = (b"%x\r\n", b"%08X\r\n", b"%x;a=b\r\n", b"%x  \r\n")
+_OTHER_HEAD: Final = b"HTTP/1.1 200 OK\r\n%s\r\n"
 
 _HERE: Final = Path(__file__).parent
 _OWN_STREAMS: Final = _HERE.parent / "tests" / "data"
@@ -75,6 +87,8 @@ def seeds(name: str) -> list[bytes]:
             found = [*_bodies("ollama"), *map(_data_lines, _bodies("openai_chat"))]
         case "exchange" | "splits":
             found = list(_responses(size))
+        case "body_framing":
+            found = list(_framed_responses(size // 4))
         case "responses_session" | "realtime_session":
             found = [file.read_bytes() for file in sorted((_SCRIPTS / name).iterdir())]
         case wire:
@@ -191,6 +205,19 @@ def _recorded_response(kind: str, file: Path, size: int) -> bytes:
     ]
     opening = "\n".join(lines[:8]).encode("latin-1", "replace")
     return opening + b"\n\n" + _opening_and_end(file.read_bytes(), size // 2)
+
+
+def _framed_responses(size: int) -> Iterator[bytes]:
+    """Give responses as they go over the wire, with the beginnings of streams in every framing."""
+    for file in _own_streams("openai_chat")[:6]:
+        content = file.read_bytes()[:size]
+        pieces = content.splitlines(keepends=True)
+        for head in (b"", *_HEADS_OF_CHUNKS):
+            for size_line in _SIZE_LINES:
+                chunks = (size_line % len(piece) + piece + b"\r\n" for piece in pieces)
+                yield b"".join((head, *chunks, b"0\r\n\r\n"))
+        yield _OTHER_HEAD % (b"content-length: %d\r\n" % len(content)) + content
+        yield _OTHER_HEAD % b"" + content
 
 
 def _conformance_cases() -> Iterator[bytes]:

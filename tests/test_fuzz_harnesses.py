@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 
-from fuzz import fuzz_anthropic, fuzz_splits, fuzz_sse
+from fuzz import fuzz_anthropic, fuzz_body_framing, fuzz_splits, fuzz_sse
 from fuzz.__main__ import fuzz_with_hypothesis, load
 from fuzz.completeness import may_be_whole
 from fuzz.exchanges import Response
@@ -69,6 +70,14 @@ def test_a_decoder_that_depends_on_the_cuts_is_found(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(SSEDecoder, "receive_data", wrong)
     with pytest.raises(AssertionError):
         fuzz_splits.one_input(b'200 clean\n\ndata: {"choices":[{"delta":{"content":"ab"}}]}\n\n')
+
+
+def test_framing_that_h11_refuses_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness of bodies sees where our own reading takes what is no chunk for one."""
+    lenient = re.compile(rb"\s*([0-9A-Fa-f]+)\r?\n")
+    monkeypatch.setattr("tokenwire_trio.plain_chunks._BETWEEN", lenient)
+    with pytest.raises(AssertionError):
+        fuzz_body_framing.one_input(b"1\n.\r\n0\r\n\r\n")
 
 
 def test_half_an_answer_that_passes_for_a_whole_one_is_found(

@@ -22,11 +22,21 @@ from tokenwire_trio.http1 import (
 )
 
 
-def make_cycle(*, value: str = "Bearer key", max_head_bytes: int = 1000) -> RequestCycle:
+def make_cycle(
+    *,
+    value: str = "Bearer key",
+    method: str = "POST",
+    max_head_bytes: int = 1000,
+    h11_only: bool = False,
+) -> RequestCycle:
     """Begin a request with one header of interest."""
     headers = (("authorization", value), ("content-length", "2"))
-    request = HTTPRequest("POST", "https://host.example:8443/v1/chat?a=b", headers, b"{}")
-    return RequestCycle(request, max_head_bytes=max_head_bytes)
+    request = HTTPRequest(method, "https://host.example:8443/v1/chat?a=b", headers, b"{}")
+    return RequestCycle(request, max_head_bytes=max_head_bytes, h11_only=h11_only)
+
+
+#: Reads plain chunks with and without h11.
+in_both_ways = pytest.mark.parametrize("h11_only", [False, True])
 
 
 def test_the_request_is_written_as_http() -> None:
@@ -71,19 +81,21 @@ def read_all(cycle: RequestCycle, reads: list[bytes]) -> tuple[ResponseHead, byt
 CHUNKED = STREAM_HEAD + chunk(b"one") + chunk(b"two") + b"0\r\nx-trailer: 1\r\n\r\n"
 
 
-@given(st.lists(st.integers(0, len(CHUNKED))))
-def test_every_split_of_the_bytes_reads_the_same(cuts: list[int]) -> None:
+@in_both_ways
+@given(cuts=st.lists(st.integers(0, len(CHUNKED))))
+def test_every_split_of_the_bytes_reads_the_same(h11_only: bool, cuts: list[int]) -> None:
     """Head, content and end do not depend on where the network cut."""
     marks = sorted({0, *cuts, len(CHUNKED)})
     reads = [CHUNKED[a:b] for a, b in itertools.pairwise(marks)]
-    head, data, complete = read_all(make_cycle(), reads)
+    head, data, complete = read_all(make_cycle(h11_only=h11_only), reads)
     assert (head.status, data, complete) == (200, b"onetwo", True)
     assert ("x-request-id", "req-1") in head.headers
 
 
-def test_one_read_brings_all_of_its_chunks_at_once() -> None:
+@in_both_ways
+def test_one_read_brings_all_of_its_chunks_at_once(h11_only: bool) -> None:
     """The body of one network read is one part, whatever its chunks."""
-    cycle = make_cycle()
+    cycle = make_cycle(h11_only=h11_only)
     cycle.receive(CHUNKED)
     cycle.head()
     assert cycle.next_part() == BodyPart(b"onetwo", complete=True)
@@ -156,12 +168,13 @@ def test_something_else_is_no_http_from_its_first_bytes() -> None:
         cycle.head()
 
 
+@in_both_ways
 @pytest.mark.parametrize(
     "framing", [b"content-length: 9\r\n\r\nhalf", b"transfer-encoding: chunked\r\n\r\n9\r\nhalf"]
 )
-def test_an_end_within_the_body_is_a_closed_connection(framing: bytes) -> None:
+def test_an_end_within_the_body_is_a_closed_connection(framing: bytes, h11_only: bool) -> None:
     """A body shorter than its framing announces is cut off, after what had come of it."""
-    cycle = make_cycle()
+    cycle = make_cycle(h11_only=h11_only)
     cycle.receive(b"HTTP/1.1 200 OK\r\n" + framing)
     cycle.head()
     assert cycle.next_part() == BodyPart(b"half", complete=False)
@@ -180,9 +193,10 @@ def test_a_body_without_framing_ends_with_the_connection() -> None:
     assert cycle.next_part() == BodyPart(b"", complete=True)
 
 
-def test_what_came_before_broken_framing_is_read_first() -> None:
+@in_both_ways
+def test_what_came_before_broken_framing_is_read_first(h11_only: bool) -> None:
     """A bad chunk does not take the good ones of the same read with it, and stays an error."""
-    cycle = make_cycle()
+    cycle = make_cycle(h11_only=h11_only)
     cycle.receive(STREAM_HEAD + chunk(b"good") + b"zz\r\n")
     cycle.head()
     assert cycle.next_part() == BodyPart(b"good", complete=False)
@@ -199,10 +213,11 @@ def feed(cycle: RequestCycle, data: bytes, by: int, parts: list[BodyPart]) -> No
             parts.append(part)
 
 
+@in_both_ways
 @pytest.mark.parametrize("by", [1, 7, 10_000])
-def test_a_body_that_is_mostly_framing_is_cut_off(by: int) -> None:
+def test_a_body_that_is_mostly_framing_is_cut_off(by: int, h11_only: bool) -> None:
     """Each chunk header is short enough, but together they are not; what came is read first."""
-    cycle = make_cycle(max_head_bytes=200)
+    cycle = make_cycle(max_head_bytes=200, h11_only=h11_only)
     cycle.receive(STREAM_HEAD)
     assert cycle.head() is not None
     flood = (b"1;" + b"x" * 90 + b"\r\n.\r\n") * 10
@@ -213,9 +228,23 @@ def test_a_body_that_is_mostly_framing_is_cut_off(by: int) -> None:
     assert sum(len(part.data) for part in parts) == (10 if by > len(flood) else 2)
 
 
-def test_chunks_of_one_byte_are_no_flood() -> None:
+@in_both_ways
+def test_nothing_is_read_behind_too_much_framing(h11_only: bool) -> None:
+    """Plain chunks with long sizes are too much, too, and those behind them don't change that."""
+    cycle = make_cycle(max_head_bytes=200, h11_only=h11_only)
+    cycle.receive(STREAM_HEAD)
+    assert cycle.head() is not None
+    parts: list[BodyPart] = []
+    for flood in (b"00000000000000000001\r\n.\r\n" * 26, b"1\r\n.\r\n"):
+        with pytest.raises(h11.RemoteProtocolError, match="too much framing"):
+            feed(cycle, flood, len(flood), parts)
+    assert sum(len(part.data) for part in parts) == 26
+
+
+@in_both_ways
+def test_chunks_of_one_byte_are_no_flood(h11_only: bool) -> None:
     """However many there are, and with their sizes written as long as some servers do."""
-    cycle = make_cycle(max_head_bytes=200)
+    cycle = make_cycle(max_head_bytes=200, h11_only=h11_only)
     cycle.receive(STREAM_HEAD)
     assert cycle.head() is not None
     for _ in range(1000):
@@ -223,6 +252,7 @@ def test_chunks_of_one_byte_are_no_flood() -> None:
         assert cycle.next_part() == BodyPart(b".", complete=False)
 
 
+@in_both_ways
 @pytest.mark.parametrize(
     ("head", "nearly"),
     [
@@ -234,14 +264,35 @@ def test_chunks_of_one_byte_are_no_flood() -> None:
     ],
 )
 def test_a_body_that_ends_with_its_connection_is_never_nearly_complete(
-    head: bytes, nearly: bool
+    head: bytes, nearly: bool, h11_only: bool
 ) -> None:
     """Its end makes no connection fit to be used again, so nobody need wait for it."""
-    cycle = make_cycle()
+    cycle = make_cycle(h11_only=h11_only)
     cycle.receive(head + b"half")
     assert cycle.head() is not None
     assert cycle.next_part() == BodyPart(b"half", complete=False)
     assert cycle.nearly_complete is nearly
+
+
+@in_both_ways
+@pytest.mark.parametrize("damage", [b"4\r\nhalfway\r\n", b"4\r\nhalf\r\nzz\r\n"])
+def test_a_body_that_broke_is_never_nearly_complete(damage: bytes, h11_only: bool) -> None:
+    """Not even before its damage is raised: what stands before that is read first."""
+    cycle = make_cycle(h11_only=h11_only)
+    cycle.receive(STREAM_HEAD + damage)
+    assert cycle.head() is not None
+    assert cycle.next_part() == BodyPart(b"half", complete=False)
+    assert not cycle.nearly_complete
+    assert not cycle.complete
+
+
+def test_the_answer_to_head_has_no_chunks_whatever_it_announces() -> None:
+    """How a body is framed is decided by h11, by the request too."""
+    cycle = make_cycle(method="HEAD")
+    cycle.receive(STREAM_HEAD)
+    assert cycle.head() is not None
+    assert cycle.next_part() == BodyPart(b"", complete=True)
+    assert cycle.complete
 
 
 def test_a_part_shows_its_size_only() -> None:

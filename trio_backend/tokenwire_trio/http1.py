@@ -1,12 +1,16 @@
 """One request and its response in HTTP/1.1, without I/O.
 
 h11 writes the request and reads the response; `RequestCycle` gives it the shape of the core's own
-objects: feed it what one network read brought, then ask for what that completed.
+objects: feed it what one network read brought, then ask for what that completed. Only the chunks of
+an answer don't pass through h11, as long as they are plain (see `plain_chunks`). It is given no
+more than the head before that, so that it can read on wherever they end.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final, final
 from urllib.parse import urlsplit
 
@@ -15,6 +19,7 @@ import h11
 
 from tokenwire.errors import LocalProtocolError
 from tokenwire.request import HTTPRequest
+from tokenwire_trio.plain_chunks import PlainChunks
 
 #: A server that sends more of them is not about to answer; real ones send one or two (RFC 9110
 #: section 15.2 knows three kinds).
@@ -24,6 +29,10 @@ MAX_INTERIM_RESPONSES: Final = 16
 #: How many bytes of framing a byte of the body may take, beyond `Limits.head_bytes`: chunks of one
 #: byte each take 5. Go's client draws its line at 2, and 16 for each chunk.
 MAX_FRAMING_PER_BYTE: Final = 16
+
+#: Where a head may end, also with a part of the line end in an earlier read. h11 takes line feeds
+#: alone as well.
+_BLANK_LINE: Final = re.compile(rb"\A\r?\n|\n\r?\n")
 
 
 class PeerClosedError(Exception):
@@ -47,6 +56,11 @@ class ResponseHead:
     def announces_end(self) -> bool:
         """Whether the body has an end of its own, not only that of the connection."""
         return any(name in ("content-length", "transfer-encoding") for name, _ in self.headers)
+
+    @property
+    def announces_chunks(self) -> bool:
+        """Whether the body is chunked, if there is one."""
+        return ("transfer-encoding", "chunked") in self.headers  # h11 has made it lower case
 
 
 def _size_only(data: bytes) -> str:
@@ -75,6 +89,7 @@ class RequestCycle:
         request: What to send.
         max_head_bytes: Most bytes to accept before the body, and as a chunk header or trailer. All
             of these together may take as many, and some more for each byte of the body.
+        h11_only: Have h11 read plain chunks, too. That takes longer and comes to the same.
 
     Attributes:
         request_data: The whole request as it goes over the wire.
@@ -84,7 +99,9 @@ class RequestCycle:
     """
 
     __slots__ = (
+        "_arrived",
         "_body_bytes",
+        "_chunks",
         "_ended",
         "_failure",
         "_h11",
@@ -92,11 +109,15 @@ class RequestCycle:
         "_head_bytes",
         "_interim_responses",
         "_max_head_bytes",
+        "_may_be_plain",
+        "_pieces",
         "_received_bytes",
         "request_data",
     )
 
-    def __init__(self, request: HTTPRequest, *, max_head_bytes: int) -> None:
+    def __init__(
+        self, request: HTTPRequest, *, max_head_bytes: int, h11_only: bool = False
+    ) -> None:
         self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head_bytes)
         self._max_head_bytes = max_head_bytes
         self._received_bytes = 0
@@ -106,6 +127,10 @@ class RequestCycle:
         self._interim_responses = 0
         self._ended = False
         self._failure: PeerClosedError | h11.RemoteProtocolError | None = None
+        self._may_be_plain = request.method == "POST" and not h11_only
+        self._arrived: list[bytes] = []  # before the body; what h11 was not given yet
+        self._chunks: PlainChunks | None = None  # while h11 is not given the body
+        self._pieces: list[bytes | bytearray] = []
         # A view shows neither key nor prompt to a traceback that prints local variables.
         self.request_data: memoryview = memoryview(self._serialize(request))
 
@@ -137,7 +162,27 @@ class RequestCycle:
         """Take the bytes of one network read; none for the end of the connection."""
         self._ended = not data
         self._received_bytes += len(data)
-        self._h11.receive_data(bytes(data))
+        if self._head is None:
+            self._arrived.append(bytes(data))
+        else:
+            self._receive_body(bytes(data))
+
+    def _receive_body(self, data: bytes) -> None:
+        if self._chunks is None:
+            self._h11.receive_data(data)
+        elif not data:
+            self._let_h11_read_on(data)
+        else:
+            self._pieces += self._chunks.receive(data)
+            if self._chunks.damaged:
+                self._break_off(h11.RemoteProtocolError("malformed chunk footer"))  # as h11 says
+            elif self._chunks.unread is not None:
+                self._let_h11_read_on(self._chunks.unread)
+
+    def _let_h11_read_on(self, data: bytes) -> None:
+        """Give h11 the rest of the body, as if the chunks before it had not been."""
+        self._chunks = None
+        self._h11.receive_data(data)
 
     @property
     def complete(self) -> bool:
@@ -153,7 +198,8 @@ class RequestCycle:
     def nearly_complete(self) -> bool:
         """Whether the end of the response's body is all that is missing to `complete`."""
         in_body = self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY
-        return in_body and self._head is not None and self._head.announces_end
+        announced = self._head is not None and self._head.announces_end
+        return in_body and announced and self._failure is None
 
     def head(self) -> ResponseHead | None:
         """Return the final response's head, None while it is not complete.
@@ -166,16 +212,36 @@ class RequestCycle:
             self._check_beginning()
             match self._next_event():
                 case h11.Response() as event:
-                    unread, _ = self._h11.trailing_data
-                    self._head_bytes = self._received_bytes - len(unread)
-                    self._check_head_size(self._head_bytes)
-                    self._head = ResponseHead(event.status_code, _as_text(event.headers))
+                    self._end_head(event)
                 case h11.InformationalResponse():
                     self._count_interim_response()
+                case _ if self._arrived:
+                    self._feed_head()
                 case _:
                     self._check_head_size(self._received_bytes)
                     return None
         return self._head
+
+    def _feed_head(self) -> None:
+        """Give h11 what has come, but nothing of the body."""
+        data = self._arrived.pop(0)
+        blank_line = _BLANK_LINE.search(data)
+        end = blank_line.end() if blank_line else len(data)
+        self._h11.receive_data(data[:end])
+        if behind := data[end:]:
+            self._arrived.insert(0, behind)
+
+    def _end_head(self, response: h11.Response) -> None:
+        unread, _ = self._h11.trailing_data
+        self._head_bytes = self._received_bytes - len(unread) - sum(map(len, self._arrived))
+        self._check_head_size(self._head_bytes)
+        self._head = ResponseHead(response.status_code, _as_text(response.headers))
+        # Other responses are short, or have no body whatever they announce.
+        if self._may_be_plain and self._head.status == 200 and not unread:
+            self._chunks = PlainChunks() if self._head.announces_chunks else None
+        for data in self._arrived:
+            self._receive_body(data)
+        self._arrived.clear()
 
     def _check_beginning(self) -> None:
         # h11 waits for the end of a head before it looks at it, and the end of what is none may
@@ -202,26 +268,24 @@ class RequestCycle:
             h11.RemoteProtocolError: The framing is broken. What came before it is returned first,
                 however the bytes were cut into reads.
         """
-        pieces: list[bytes | bytearray] = []
-        while True:
-            try:
-                event = self._next_event()
-            except (PeerClosedError, h11.RemoteProtocolError):
-                if not pieces:
-                    raise
-                break
-            match event:
-                case h11.Data():
-                    pieces.append(event.data)
-                case h11.EndOfMessage():
-                    return BodyPart(b"".join(pieces), complete=True)
-                case _:
-                    break
+        pieces, self._pieces = self._pieces, []
+        complete = self._chunks is None and self._read_through_h11(pieces)
         data = b"".join(pieces)
+        if complete:
+            return BodyPart(data, complete=True)
         self._check_framing_size(len(data))
         if self._failure is not None and not data:
             raise self._failure
         return BodyPart(data, complete=False) if data else None
+
+    def _read_through_h11(self, pieces: list[bytes | bytearray]) -> bool:
+        """Add what h11 has of the body, and return whether it ends there."""
+        # An error is raised by the next call, or by this one if nothing came before it.
+        with suppress(PeerClosedError, h11.RemoteProtocolError):
+            while isinstance(event := self._next_event(), h11.Data):
+                pieces.append(event.data)
+            return isinstance(event, h11.EndOfMessage)
+        return False
 
     def _check_framing_size(self, body_bytes: int) -> None:
         # h11 bounds each chunk header, but a body may have one for each of its bytes.
@@ -229,7 +293,11 @@ class RequestCycle:
         framing = self._received_bytes - self._head_bytes - self._body_bytes
         most = self._max_head_bytes + MAX_FRAMING_PER_BYTE * self._body_bytes
         if framing > most and self._failure is None:
-            self._failure = h11.RemoteProtocolError("too much framing", error_status_hint=431)
+            self._break_off(h11.RemoteProtocolError("too much framing", error_status_hint=431))
+
+    def _break_off(self, failure: h11.RemoteProtocolError) -> None:
+        self._failure = failure
+        self._chunks = None  # nothing behind it counts
 
     def _next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         if self._failure is None:
@@ -243,8 +311,10 @@ class RequestCycle:
 
     def _within_response(self) -> bool:
         """Whether what has come so far is a response, or the beginning of one."""
+        if self._head is not None:
+            return True
         unread, _ = self._h11.trailing_data
-        return self._head is not None or b"HTTP/1.".startswith(unread[:7])
+        return b"HTTP/1.".startswith(unread[:7])
 
 
 def _as_text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
