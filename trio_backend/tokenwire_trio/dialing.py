@@ -22,6 +22,7 @@ from tokenwire.endpoint import Endpoint
 from tokenwire_trio.closing import close_now
 from tokenwire_trio.http_proxy import connect_through_http
 from tokenwire_trio.origin import Origin
+from tokenwire_trio.patient_stream import patient
 from tokenwire_trio.progress import Progress
 from tokenwire_trio.proxy_refusal import ProxyRefusal
 from tokenwire_trio.socks_proxy import check_socks_available, connect_through_socks
@@ -108,7 +109,7 @@ class Dialer:
         progress.phase = "tcp"
         stream = await connect_tcp(addresses)
         progress.found(stream)
-        return stream
+        return patient(stream)
 
     async def _tunnel(self, proxy: ProxySettings, progress: Progress) -> trio.abc.Stream:
         hosts = await self._hosts_for(proxy, progress)
@@ -173,7 +174,7 @@ async def _connect_unix(path: str, progress: Progress) -> trio.abc.Stream:
     with progress.towards(f"the Unix socket {path}", "unix_socket"):
         progress.phase = "tcp"  # what takes its place
         try:
-            return await trio.open_unix_socket(path)
+            return patient(await trio.open_unix_socket(path))
         except OSError as error:
             failure = NoAddressError([(path, error)])
         raise failure

@@ -15,11 +15,15 @@ from typing import Final
 import trio
 
 from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.patient_stream import PatientStream
 from tokenwire_trio.tls_stream import TLSStream
 
 #: Trips through the scheduler that a stream gets to say what it has. One suffices for a socket; the
 #: others are for streams on top of it, and for those in memory.
 _TRIPS: Final = 5
+
+#: Streams whose socket can be asked itself.
+_OVER_SOCKET: Final = (trio.SocketStream, PatientStream)
 
 
 async def is_quiet(stream: trio.abc.Stream) -> bool:
@@ -27,7 +31,7 @@ async def is_quiet(stream: trio.abc.Stream) -> bool:
 
     For a stream that nobody is reading, and that is closed if the answer is no: what came is lost.
     """
-    if isinstance(stream, trio.SocketStream):
+    if isinstance(stream, _OVER_SOCKET):
         return not _is_readable(stream.socket)
     if isinstance(stream, TLSStream) and not _may_have_data(stream):
         return True
@@ -52,7 +56,7 @@ def _may_have_data(stream: TLSStream) -> bool:
         if below.holds_data:
             return True
         below = below.transport
-    return not isinstance(below, trio.SocketStream) or _is_readable(below.socket)
+    return not isinstance(below, _OVER_SOCKET) or _is_readable(below.socket)
 
 
 async def _receives_nothing(stream: trio.abc.Stream) -> bool:
