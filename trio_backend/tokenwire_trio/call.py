@@ -55,6 +55,7 @@ class Call:
         max_head_bytes: Largest response head to accept.
         connections: Where its connection comes from and goes to.
         clock: The call's time, running since its start.
+        h11_only: See `RequestCycle`.
 
     Raises:
         LocalProtocolError: If HTTP/1.1 cannot carry the request.
@@ -68,10 +69,11 @@ class Call:
         max_head_bytes: int,
         connections: Connections,
         clock: CallClock,
+        h11_only: bool = False,
     ) -> None:
         self.exchange = exchange
         self.clock = clock
-        self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes)
+        self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes, h11_only=h11_only)
         self._lease = connections.lease()
         self._connection: HTTPConnection | None = None
         self._draining = False
@@ -104,6 +106,7 @@ class Call:
                 self._lease.went_unanswered()
             return self._failed(failure or head)
         events = self._completed(self.exchange.receive_head(head.status, head.headers))
+        self._progress.phase = "body"
         if head.successful or events:
             return events
         return await self._receive(connection, self.clock.call_limit().within(REFUSAL_WAIT_S))
@@ -214,7 +217,6 @@ class Call:
         return head
 
     async def _receive(self, connection: HTTPConnection, limit: Limit) -> Events:
-        self._progress.phase = "body"
         events = await self._attempt(partial(self._read_events, connection), limit)
         return self._completed(events) if isinstance(events, list) else self._failed(events)
 

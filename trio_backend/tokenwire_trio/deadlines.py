@@ -37,28 +37,30 @@ class Limit:
         return attrs.evolve(self, at=min(self.at, trio.current_time() + seconds))
 
 
-def _soonest(*limits: Limit) -> Limit:
-    return min(limits, key=lambda limit: limit.at)
+def _sooner(one: Limit, other: Limit) -> Limit:
+    return one if one.at <= other.at else other
 
 
 @final
 class CallClock:
-    """Keeps the time of one call, from the moment of its construction.
-
-    Attributes:
-        timings: When things happened, as far as they have.
-    """
+    """Keeps the time of one call, from the moment of its construction."""
 
     __slots__ = (
+        "_connect",
         "_ends_at",
+        "_first_byte",
+        "_first_token",
         "_gap_used",
         "_request_sent",
         "_spans",
         "_started",
+        "_total",
         "_waiting_since",
-        "timings",
     )
-    timings: Timings
+    _connect: float | None
+    _first_byte: float | None
+    _first_token: float | None
+    _total: float | None
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._spans = deadlines
@@ -73,7 +75,17 @@ class CallClock:
         """
         self._request_sent = self._waiting_since = trio.current_time()
         self._gap_used = 0.0  # how much of the running gap has been waited for
-        self.timings = Timings()
+        self._connect = self._first_byte = self._first_token = self._total = None
+
+    @property
+    def timings(self) -> Timings:
+        """When things happened, as far as they have."""
+        return Timings(
+            connect=self._connect,
+            first_byte=self._first_byte,
+            first_token=self._first_token,
+            total=self._total,
+        )
 
     def _limit(self, name: DeadlineName, begins: float) -> Limit:
         span: float | None = getattr(self._spans, name)
@@ -85,23 +97,21 @@ class CallClock:
 
     def pool_limit(self) -> Limit:
         """Return the deadline for the waiting for a free connection, which begins now."""
-        return _soonest(self._limit("pool", trio.current_time()), self._ends_at)
+        return _sooner(self._limit("pool", trio.current_time()), self._ends_at)
 
     def connect_limit(self) -> Limit:
         """Return the deadline for connecting, which begins now."""
-        return _soonest(self._limit("connect", trio.current_time()), self._ends_at)
+        return _sooner(self._limit("connect", trio.current_time()), self._ends_at)
 
     def send_limit(self) -> Limit:
         """Return the deadline for writing the request, which begins now."""
-        return _soonest(self._limit("send", trio.current_time()), self._ends_at)
+        return _sooner(self._limit("send", trio.current_time()), self._ends_at)
 
     def head_limit(self) -> Limit:
         """Return the deadline for the response head."""
-        return _soonest(
-            self._limit("first_byte", self._request_sent),
-            self._limit("first_token", self._request_sent),
-            self._ends_at,
-        )
+        first_byte = self._limit("first_byte", self._request_sent)
+        first_token = self._limit("first_token", self._request_sent)
+        return _sooner(_sooner(first_byte, first_token), self._ends_at)
 
     def begin_wait(self) -> Limit:
         """Note that somebody waits for a token from now on, and return the deadline for it.
@@ -110,9 +120,9 @@ class CallClock:
         that the caller spends on the first is not the peer's.
         """
         self._waiting_since = trio.current_time()
-        if self.timings.first_token is None:
-            return _soonest(self._limit("first_token", self._request_sent), self._ends_at)
-        return _soonest(self._limit("gap", self._waiting_since - self._gap_used), self._ends_at)
+        if self._first_token is None:
+            return _sooner(self._limit("first_token", self._request_sent), self._ends_at)
+        return _sooner(self._limit("gap", self._waiting_since - self._gap_used), self._ends_at)
 
     def end_wait(self, *, with_token: bool) -> None:
         """Note that nobody waits any more, because a token came or for another reason."""
@@ -120,12 +130,12 @@ class CallClock:
             self._gap_used += trio.current_time() - self._waiting_since
             return
         self._gap_used = 0.0
-        if self.timings.first_token is None:
-            self.timings = attrs.evolve(self.timings, first_token=self._elapsed())
+        if self._first_token is None:
+            self._first_token = self._elapsed()
 
     def connected(self, seconds: float) -> None:
         """Note that a new connection is open, and how long that took."""
-        self.timings = attrs.evolve(self.timings, connect=seconds)
+        self._connect = seconds
 
     def request_sent(self) -> None:
         """Note the request's last byte, from which the waiting for an answer counts."""
@@ -133,12 +143,12 @@ class CallClock:
 
     def head_received(self) -> None:
         """Note the response head."""
-        self.timings = attrs.evolve(self.timings, first_byte=self._elapsed())
+        self._first_byte = self._elapsed()
 
     def ended(self) -> None:
         """Note the end of the call; only the first one counts."""
-        if self.timings.total is None:
-            self.timings = attrs.evolve(self.timings, total=self._elapsed())
+        if self._total is None:
+            self._total = self._elapsed()
 
     def _elapsed(self) -> float:
         return trio.current_time() - self._started
