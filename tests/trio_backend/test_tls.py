@@ -44,6 +44,46 @@ def test_the_minimum_version_is_kept() -> None:
     assert context.minimum_version is ssl.TLSVersion.TLSv1_3
 
 
+def test_equal_settings_share_a_context(ca_file: Path) -> None:
+    """The trust store is read once, however many providers there are."""
+    first, again = (build_context(TLSSettings(ca_file=str(ca_file))) for _ in range(2))
+    assert first is again
+    stricter = build_context(TLSSettings(ca_file=str(ca_file), minimum_version="1.3"))
+    assert stricter is not first
+    assert first.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def test_another_content_of_a_file_is_read(ca_file: Path, tmp_path: Path) -> None:
+    """Whoever exchanges an authority need not start the program again."""
+    path = tmp_path / "ca.pem"
+    path.write_bytes(ca_file.read_bytes())
+    settings = TLSSettings(ca_file=str(path), replace_system_cas=True)
+    (before,) = build_context(settings).get_ca_certs()
+    trustme.CA().cert_pem.write_to_path(str(path))
+    (after,) = build_context(settings).get_ca_certs()
+    assert before != after
+
+
+def test_the_systems_store_may_lie_elsewhere_later(
+    ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL's variables count when a provider is opened."""
+    monkeypatch.setenv("SSL_CERT_DIR", "/no/such/directory")
+    monkeypatch.setenv("SSL_CERT_FILE", "/no/such/file")
+    assert not build_context(TLSSettings()).get_ca_certs()
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file))
+    assert len(build_context(TLSSettings()).get_ca_certs()) == 1
+
+
+def test_a_private_key_is_not_shared(certificate_authority: trustme.CA, tmp_path: Path) -> None:
+    """It goes with the provider that it was loaded for."""
+    path = tmp_path / "client.pem"
+    identity = certificate_authority.issue_cert("client@host.example")
+    identity.private_key_and_cert_chain_pem.write_to_path(str(path))
+    settings = TLSSettings(client_cert_file=str(path))
+    assert build_context(settings) is not build_context(settings)
+
+
 def test_a_ready_context_is_used_as_it_is() -> None:
     """Whoever brings a context knows what is in it."""
     context = ssl.create_default_context()
@@ -109,9 +149,11 @@ def test_a_client_certificate_without_its_key_is_refused(ca_file: Path) -> None:
 
 
 def test_a_file_that_may_not_be_read_is_named(
-    ca_file: Path, monkeypatch: pytest.MonkeyPatch
+    ca_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The system's reason stands beside the setting."""
+    path = tmp_path / "secret.pem"
+    path.write_bytes(ca_file.read_bytes())
 
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
@@ -119,4 +161,4 @@ def test_a_file_that_may_not_be_read_is_named(
     # Root, as whom containers run, may read every file.
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", refuse)
     with pytest.raises(ConfigError, match=r"tls\.ca_file: .*permission denied"):
-        build_context(TLSSettings(ca_file=str(ca_file)))
+        build_context(TLSSettings(ca_file=str(path)))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import attrs
 
@@ -14,11 +15,16 @@ from tokenwire.endpoint import TLSSettings
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
+#: A file by what changes with its content: path, inode, size, time of the last change.
+_Stamp: TypeAlias = tuple[str, int, int, int]
+
 
 def build_context(settings: TLSSettings) -> ssl.SSLContext:
-    """Make a context that checks certificates and host names.
+    """Return a context that checks certificates and host names.
 
-    Reading the system's trust store takes some ten milliseconds, so make one per provider.
+    Reading the system's trust store takes some ten milliseconds, so providers with the same
+    settings share one while the files behind it stay as they are. One that holds a private key is
+    not shared, and goes with its provider.
 
     Raises:
         ConfigError: If a file is missing or does not hold what it should; names the setting and
@@ -27,12 +33,11 @@ def build_context(settings: TLSSettings) -> ssl.SSLContext:
     if settings.ssl_context is not None:
         return _ready_context("tls.ssl_context", settings.ssl_context)
     _check_paths(settings)
-    context = _trusting_context(settings)
-    context.minimum_version = _VERSIONS[settings.minimum_version]
-    context.set_alpn_protocols(["http/1.1"])
     if settings.client_cert_file:
+        context = _new_context(settings)
         _load_client_certificate(context, settings)
-    return context
+        return context
+    return _shared_context(settings, _trust_stamps(settings))
 
 
 def build_proxy_context(proxy: ProxySettings, settings: TLSSettings) -> ssl.SSLContext:
@@ -68,6 +73,33 @@ def _check_paths(settings: TLSSettings) -> None:
             raise ConfigError(f"tls.{name}: there is no file {path!r}")
     if settings.ca_dir and not Path(settings.ca_dir).is_dir():
         raise ConfigError(f"tls.ca_dir: there is no directory {settings.ca_dir!r}")
+
+
+@lru_cache(maxsize=16)
+def _shared_context(settings: TLSSettings, _: tuple[_Stamp, ...]) -> ssl.SSLContext:
+    return _new_context(settings)
+
+
+def _trust_stamps(settings: TLSSettings) -> tuple[_Stamp, ...]:
+    """Return what changes when other certificates are to be trusted."""
+    system = ssl.get_default_verify_paths()
+    paths = (settings.ca_file, settings.ca_dir, system.cafile, system.capath)
+    return tuple(_stamp(path) for path in paths if path)
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        status = Path(path).stat()
+    except OSError:
+        return path, 0, 0, 0
+    return path, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _new_context(settings: TLSSettings) -> ssl.SSLContext:
+    context = _trusting_context(settings)
+    context.minimum_version = _VERSIONS[settings.minimum_version]
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _trusting_context(settings: TLSSettings) -> ssl.SSLContext:
