@@ -32,7 +32,7 @@ import trio
 from tokenwire.connection_settings import PoolSettings
 from tokenwire.endpoint import Deadlines
 from tokenwire_trio.connection import HTTPConnection
-from tokenwire_trio.deadlines import CallClock, Limit
+from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.keep_alive import KeepAlive
@@ -231,40 +231,41 @@ class Lease:
         Raises:
             trio.ClosedResourceError: The provider is closed, or was closed meanwhile.
         """
-        failure = await attempt(self._take_place, clock.pool_limit(), progress)
-        if failure is not None:
-            return failure
-        limit = clock.connect_limit()
-        connection = await attempt(self._connections.take_idle, limit, progress)
-        if connection is None:
-            connection = await self._open_another(progress, clock, limit)
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if not self.take_place_at_once():
+            failure = await attempt(self._wait_for_place, clock.pool_limit(), progress)
+            if failure is not None:
+                return failure
+        self._connections.check_open()
+        step = partial(self._take_or_open, progress, clock)
+        connection = await attempt(step, clock.connect_limit(), progress)
         if isinstance(connection, HTTPConnection):
             await self._keep(connection)
         return connection
 
     def take_place_at_once(self) -> bool:
-        """Take a place if one is free, and tell whether one was."""
+        """Take a place if one is free, and tell whether this has one now."""
+        if self._has_place:
+            return True
         try:
+            # None is free where somebody waits: each is handed over as it is given back.
             self._connections.places.acquire_on_behalf_of_nowait(self)
         except trio.WouldBlock:
             return False
         self._has_place = True
         return True
 
-    async def _take_place(self) -> None:
-        if not self._has_place:
-            # Trio hands places over in the order of asking, so nobody overtakes, and whoever is
-            # cancelled while waiting has taken none.
-            await self._connections.places.acquire_on_behalf_of(self)
-            self._has_place = True
-        self._connections.check_open()
+    async def _wait_for_place(self) -> None:
+        # Trio hands places over in the order of asking, so nobody overtakes, and whoever is
+        # cancelled while waiting has taken none.
+        await self._connections.places.acquire_on_behalf_of(self)
+        self._has_place = True
 
-    async def _open_another(
-        self, progress: Progress, clock: CallClock, limit: Limit
-    ) -> HTTPConnection | TransportError:
-        began = trio.current_time()
-        connection = await attempt(partial(self._connections.open, progress), limit, progress)
-        if isinstance(connection, HTTPConnection):
+    async def _take_or_open(self, progress: Progress, clock: CallClock) -> HTTPConnection:
+        connection = await self._connections.take_idle()
+        if connection is None:
+            began = trio.current_time()
+            connection = await self._connections.open(progress)
             clock.connected(trio.current_time() - began)
         return connection
 

@@ -185,7 +185,11 @@ class TLSStream(trio.abc.Stream):
                 await self._flush()
 
     async def _flush(self) -> None:
-        async with self._flush_order:
+        try:
+            self._flush_order.acquire_nowait()  # mostly; `acquire` is a trip through the scheduler
+        except trio.WouldBlock:
+            await self._flush_order.acquire()
+        try:
             if not self._can_send:
                 raise trio.BrokenResourceError
             # Unless all of it goes out, the peer will miss a part of a record.
@@ -194,6 +198,8 @@ class TLSStream(trio.abc.Stream):
             while self._outgoing.pending:
                 await self.transport.send_all(self._outgoing.read())
             self._can_send = True
+        finally:
+            self._flush_order.release()
 
     def _check_open(self) -> None:
         if self._closed:
