@@ -7,7 +7,7 @@ not take, even at their default values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias, cast, final
+from typing import Any, Final, TypeAlias, cast, final
 
 import attrs
 from attrs import field
@@ -217,9 +217,15 @@ class ProviderConfig:
 
     def merged_over(self, defaults: ProviderConfig) -> ProviderConfig:
         """Return these settings, with `defaults` where this one is unset; `extra` is merged."""
-        unset = {
-            name: default
-            for name, default in attrs.asdict(defaults, recurse=False).items()
-            if getattr(self, name) is None
+        inherited = {
+            name: getattr(defaults, name)
+            for name in _SETTINGS
+            if getattr(self, name) is None and getattr(defaults, name) is not None
         }
-        return attrs.evolve(self, **unset, extra={**defaults.extra, **self.extra})
+        if not inherited and not defaults.extra:
+            return self
+        return attrs.evolve(self, **inherited, extra={**defaults.extra, **self.extra})
+
+
+#: All that is unset where it is None.
+_SETTINGS: Final = frozenset(attrs.fields_dict(ProviderConfig)) - {"extra"}

@@ -46,6 +46,9 @@ class HTTPProvider:
             library does not know.
         observer: Watches how every call gets on.
         wires: Wire formats of others that the section may name, besides those of this library.
+        h11_only: Have h11 read the body of every answer, where its chunks are otherwise read in a
+            quicker way that accepts the same (see `plain_chunks`). For comparison, and to be on the
+            safe side.
 
     Raises:
         ConfigError: If the wire format is unknown, or what the environment calls a proxy is none.
@@ -62,6 +65,7 @@ class HTTPProvider:
         dial: Dial | None = None,
         observer: Observer | None = None,
         wires: Iterable[Wire] = (),
+        h11_only: bool = False,
     ) -> None:
         if self.kinds and section.kind not in self.kinds:
             raise ConfigError(
@@ -75,11 +79,12 @@ class HTTPProvider:
             )
         self._wire = wire_by_kind(section.kind, wires)
         self._wire.check_quirks(section.endpoint.quirks)
-        self._endpoint = section.endpoint
+        self._endpoint = self._authenticated = section.endpoint
         self._defaults = section.defaults
         self._credentials = Credentials(section.endpoint.credential, self._name)
         self._dialer = Dialer(section.endpoint, proxy_for(section.endpoint), dial)
         self._observer = observer
+        self._h11_only = h11_only
 
     @cached_property
     def _connections(self) -> Connections:
@@ -154,13 +159,14 @@ class HTTPProvider:
             max_head_bytes=self._endpoint.limits.head_bytes,
             connections=self._connections,
             clock=clock,
+            h11_only=self._h11_only,
         )
 
     def _endpoint_with(self, credential: Secret | None) -> Endpoint:
         """Return the endpoint with the credential itself in place of what is asked for it."""
-        if credential is self._endpoint.credential:  # another one checks all settings again
-            return self._endpoint
-        return attrs.evolve(self._endpoint, credential=credential)
+        if credential != self._authenticated.credential:  # another one checks all settings again
+            self._authenticated = attrs.evolve(self._endpoint, credential=credential)
+        return self._authenticated
 
     async def warm(self, connections: int = 1) -> None:
         """Open connections ahead of calls, so that these need not wait for them.
@@ -211,7 +217,11 @@ class OpenAIProvider(HTTPProvider):
 
 
 def open_provider(
-    section: ProviderSection, *, dial: Dial | None = None, wires: Iterable[Wire] = ()
+    section: ProviderSection,
+    *,
+    dial: Dial | None = None,
+    wires: Iterable[Wire] = (),
+    h11_only: bool = False,
 ) -> AbstractAsyncContextManager[HTTPProvider]:
     """Open a provider of any kind, and close its connections at the end of the block.
 
@@ -219,6 +229,7 @@ def open_provider(
         section: Wire format, endpoint and default settings, for instance ``config.provider``.
         dial: See `HTTPProvider`.
         wires: See `HTTPProvider`.
+        h11_only: See `HTTPProvider`.
 
     Returns:
         A context manager that gives the provider. Opening it moves no byte.
@@ -231,7 +242,7 @@ def open_provider(
         from tokenwire_trio.socket_provider import SocketProvider  # which imports this module
 
         return SocketProvider(section, dial=dial)
-    return HTTPProvider(section, dial=dial, wires=wires)
+    return HTTPProvider(section, dial=dial, wires=wires, h11_only=h11_only)
 
 
 def proxy_for(endpoint: Endpoint) -> ProxySettings | None:
