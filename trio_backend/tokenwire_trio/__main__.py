@@ -8,7 +8,7 @@ _INTERRUPTED: Final = 130
 _USAGE: Final = 2
 
 #: What the extra `cli` brings.
-_NEEDED: Final = frozenset({"click", "h11", "trio"})
+_NEEDED: Final = frozenset({"click", "h11", "markdown_it", "rich", "trio"})
 
 
 def main() -> int:

@@ -12,6 +12,14 @@ from tokenwire.tokens import End, ReasoningDelta, RefusalDelta, TextDelta, Token
 from tokenwire_trio.cli.outlet import Outlet
 
 
+def finish_note(end: End) -> str | None:
+    """Say why an answer ended, None where that is no news."""
+    if end.finish in ("stop", "tool_calls"):
+        return None
+    raw = "" if end.raw_finish in (None, end.finish) else f" ({end.raw_finish})"
+    return f"finish reason: {end.finish}{raw}"
+
+
 @final
 class AnswerText:
     """Shows one answer, token by token."""
@@ -79,8 +87,7 @@ class AnswerText:
         self._block = block
 
     def _show_end(self, end: End) -> None:
-        if end.finish not in ("stop", "tool_calls"):
-            raw = "" if end.raw_finish in (None, end.finish) else f" ({end.raw_finish})"
-            self._stderr.line(f"finish reason: {end.finish}{raw}")
+        if (note := finish_note(end)) is not None:
+            self._stderr.line(note)
         if self._hidden_choices:
             self._stderr.line(f"{len(self._hidden_choices)} more in parallel: --json shows them")

@@ -8,6 +8,8 @@ from typing import cast
 import click
 
 from tokenwire_trio.cli.ask import ask
+from tokenwire_trio.cli.batch import batch
+from tokenwire_trio.cli.chat import chat
 from tokenwire_trio.cli.decode import decode
 from tokenwire_trio.cli.doctor import doctor
 from tokenwire_trio.cli.encode import encode
@@ -22,7 +24,7 @@ def tokenwire() -> None:
     """Stream answers of language models, token by token."""
 
 
-for _command in (ask, decode, doctor, encode, presets, wires):
+for _command in (ask, batch, chat, decode, doctor, encode, presets, wires):
     tokenwire.add_command(_command)
 
 

@@ -1,14 +1,19 @@
 """The part of `tokenwire ask` that needs the network, and so trio."""
 
 import os
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final, Protocol, final
 
 import attrs
+import trio
 
+from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
 from tokenwire.messages import Message
-from tokenwire.tokens import Token
+from tokenwire.provider import Provider, TokenStream
+from tokenwire.provider_config import ProviderConfig
+from tokenwire.tokens import End, Token
 from tokenwire_trio import open_provider
 from tokenwire_trio.cli.advice import with_advice
 from tokenwire_trio.cli.exit_codes import ExitCode, of_error
@@ -18,6 +23,8 @@ from tokenwire_trio.cli.provider_section import Target, load_target
 from tokenwire_trio.cli.refusal import Refusal
 from tokenwire_trio.cli.timings_line import timings_line
 from tokenwire_trio.local import LocalModelUnavailable, find_local_model, local_model
+
+_NOTHING_SET: Final = ProviderConfig()
 
 
 class Presentation(Protocol):
@@ -36,6 +43,22 @@ class Presentation(Protocol):
         ...
 
 
+@final
+@attrs.frozen(kw_only=True)
+class Shown:
+    """What became of an answer that was shown.
+
+    Attributes:
+        code: How the command ends for it; INTERRUPTED where it was stopped.
+        answer: As far as it came.
+        timings: How long it took, in one line; empty where it failed or never began.
+    """
+
+    code: ExitCode
+    answer: Completion = attrs.field(factory=Completion)
+    timings: str = ""
+
+
 async def ask_provider(
     target: Target,
     messages: Sequence[Message],
@@ -44,32 +67,76 @@ async def ask_provider(
     *,
     timings: bool,
 ) -> ExitCode:
-    """Show an answer while it comes.
+    """Show one answer while it comes; see `show_answer`.
+
+    Raises:
+        ValueError: If the endpoint is set up in a way that cannot work.
+    """
+    async with open_provider(target.section) as provider:
+        shown = await show_answer(
+            provider,
+            messages,
+            presentation,
+            stderr,
+            key_variable=target.key_variable,
+        )
+    if timings and shown.timings:
+        stderr.line(shown.timings)
+    return shown.code
+
+
+async def show_answer(
+    provider: Provider,
+    messages: Sequence[Message],
+    presentation: Presentation,
+    stderr: Outlet,
+    *,
+    config: ProviderConfig = _NOTHING_SET,
+    key_variable: str | None,
+    stop: trio.CancelScope | None = None,
+) -> Shown:
+    """Show an answer while it comes, and its error if it fails.
+
+    Args:
+        provider: Whom to ask.
+        messages: What to ask.
+        presentation: How to show the answer.
+        stderr: Where to show the rest.
+        config: Settings of this answer alone.
+        key_variable: Where the key came from, for an error that is about it.
+        stop: Ends the answer early when it is cancelled.
 
     Returns:
         What became of it.
 
     Raises:
         LocalProtocolError: If the wire format cannot carry the messages.
-        ValueError: If the endpoint is set up in a way that cannot work.
     """
+    stream: TokenStream | None = None
     deltas = 0
-    async with open_provider(target.section) as provider:
-        try:
-            async with provider.complete(messages) as stream:
+    scope = trio.CancelScope() if stop is None else stop
+    try:
+        with scope:
+            async with provider.complete(messages, config) as stream:
                 async for token in stream:
-                    deltas += 1
+                    # The last token is the end, which is none of the model's.
+                    deltas += type(token) is not End
                     presentation.show(token)
-        except ProviderError as error:
-            presentation.fail(error)
-            stderr.line(f"Error: {with_advice(error, target.key_variable)}")
-            return of_error(error)
-        finally:
-            presentation.close()
-    if timings:
-        # The last token is the end, which is none of the model's.
-        stderr.line(timings_line(stream.response.timings, stream.partial().usage, deltas - 1))
-    return ExitCode.COMPLETE
+    except ProviderError as error:
+        presentation.fail(error)
+        stderr.line(f"Error: {with_advice(error, key_variable)}")
+        answer = Completion() if stream is None else stream.partial()
+        return Shown(code=of_error(error), answer=answer)
+    finally:
+        presentation.close()
+    if stream is None:  # stopped before anything came
+        return Shown(code=ExitCode.INTERRUPTED)
+    answer = stream.partial()
+    return Shown(
+        code=ExitCode.COMPLETE if answer.complete else ExitCode.INTERRUPTED,
+        answer=answer,
+        timings=timings_line(stream.response.timings, answer.usage, deltas),
+    )
 
 
 async def ask_local_model(
@@ -85,6 +152,17 @@ async def ask_local_model(
     Raises:
         Refusal: If there is no such model; the message says how to install it.
     """
+    async with local_target(options, stderr) as target:
+        return await ask_provider(target, messages, presentation, stderr, timings=timings)
+
+
+@asynccontextmanager
+async def local_target(options: ProviderOptions, stderr: Outlet) -> AsyncGenerator[Target, None]:
+    """Run a model on this machine for as long as the block lasts, to be asked with the options.
+
+    Raises:
+        Refusal: If there is no such model; the message says how to install it.
+    """
     try:
         model = find_local_model()
         if stderr.terminal:
@@ -93,7 +171,6 @@ async def ask_local_model(
             # We know that this server counts tokens when it is asked to.
             quirk = {"include_usage": True, **options.quirk}
             local_options = attrs.evolve(options, base_url=base_url, quirk=quirk)
-            target = load_target(local_options, os.environ)
-            return await ask_provider(target, messages, presentation, stderr, timings=timings)
+            yield load_target(local_options, os.environ)
     except LocalModelUnavailable as error:
         raise Refusal(str(error)) from None

@@ -17,17 +17,23 @@ _R = TypeVar("_R")
 #: In place of a prompt: read standard input.
 _STDIN: Final = "-"
 
+#: For `tokenwire chat` too.
+system_option: Final = click.option(
+    "--system", metavar="TEXT", help="Instructions above the conversation."
+)
+messages_option: Final = click.option(
+    "--messages",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help='JSON list of {"role": …, "content": …} that stands before what is asked. The content is a'
+    ' string, or a list of parts: {"type": "text", "text": …}, {"type": "image", "file": …}'
+    " (or url), reasoning, tool_call and tool_result with the fields of tokenwire.messages.",
+)
+
 _PARAMETERS: Final = (
     click.argument("prompt", required=False),
-    click.option("--system", metavar="TEXT", help="Instructions above the conversation."),
-    click.option(
-        "--messages",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        metavar="FILE",
-        help='JSON list of {"role": …, "content": …} that stands before PROMPT. The content is a'
-        ' string, or a list of parts: {"type": "text", "text": …}, {"type": "image", "file": …}'
-        " (or url), reasoning, tool_call and tool_result with the fields of tokenwire.messages.",
-    ),
+    system_option,
+    messages_option,
 )
 
 
@@ -51,9 +57,7 @@ def conversation_options(
 
 
 def _conversation(*, prompt: str | None, system: str | None, file: Path | None) -> list[Message]:
-    messages = [Message.system(_encodable(system, "--system"))] if system is not None else []
-    if file is not None:
-        messages += _read_messages(file)
+    messages = messages_before(system=system, file=file)
     if prompt is None and file is None:
         prompt = _STDIN
         if sys.stdin is None or sys.stdin.isatty():
@@ -61,7 +65,15 @@ def _conversation(*, prompt: str | None, system: str | None, file: Path | None) 
     if prompt == _STDIN:
         messages.append(Message.user(_read_stdin()))
     elif prompt is not None:
-        messages.append(Message.user(_encodable(prompt, "PROMPT")))
+        messages.append(Message.user(encodable(prompt, "PROMPT")))
+    return messages
+
+
+def messages_before(*, system: str | None, file: Path | None) -> list[Message]:
+    """Return what stands before the prompt: what `system_option` and `messages_option` gave."""
+    messages = [Message.system(encodable(system, "--system"))] if system is not None else []
+    if file is not None:
+        messages += _read_messages(file)
     return messages
 
 
@@ -80,10 +92,10 @@ def _read_stdin() -> str:
         text = sys.stdin.buffer.read().decode("utf-8")
     except UnicodeDecodeError:
         raise Refusal("standard input is no UTF-8 text") from None
-    return _encodable(text.removesuffix("\n").removesuffix("\r"), "standard input")
+    return encodable(text.removesuffix("\n").removesuffix("\r"), "standard input")
 
 
-def _encodable(text: str, source: str) -> str:
+def encodable(text: str, source: str) -> str:
     """Refuse what no request can carry: nothing, and bytes of the command line that are no text."""
     if not text:
         raise Refusal(f"{source} is empty")

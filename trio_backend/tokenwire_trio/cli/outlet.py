@@ -24,6 +24,11 @@ _VISIBLE: Final = {
 _ONE_LINE: Final = {**_VISIBLE, ord("\n"): " ", ord("\t"): " "}
 
 
+def visible(text: str) -> str:
+    """Return a text as a terminal may get it, with its control characters made visible."""
+    return text.translate(_VISIBLE)
+
+
 @attrs.define
 class _Place:
     """A terminal, file or pipe, which both streams may lead to.
@@ -43,6 +48,10 @@ class Outlet:
         stream: Where it writes.
         place: Where the stream leads, if another leads there too.
         verbatim: Add no line ends of our own, unless to a terminal.
+
+    Attributes:
+        terminal: It is one.
+        styled: It is one that takes escape sequences, and whose user wants them.
     """
 
     def __init__(
@@ -52,7 +61,7 @@ class Outlet:
         self._place = place or _Place()
         self._verbatim = verbatim
         self.terminal: Final = stream.isatty()
-        self._dims = (
+        self.styled: Final = (
             self.terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
         )
 
@@ -60,9 +69,9 @@ class Outlet:
         """Show `text` now, on a terminal with its control characters made visible."""
         if not text:
             return
-        shown = text.translate(_VISIBLE) if self.terminal else text
+        shown = visible(text) if self.terminal else text
         # Each piece is dimmed on its own, so that no end, however sudden, leaves a dim terminal.
-        self._stream.write(f"{_DIM}{shown}{_NORMAL}" if dim and self._dims else shown)
+        self._stream.write(f"{_DIM}{shown}{_NORMAL}" if dim and self.styled else shown)
         self._stream.flush()
         self._place.mid_line = not text.endswith("\n")
 
@@ -71,21 +80,26 @@ class Outlet:
         if self._place.mid_line and (self.terminal or not self._verbatim):
             self.write("\n")
 
-    def line(self, text: str) -> None:
+    def line(self, text: str, *, dim: bool = False) -> None:
         """Show `text` on one line of its own."""
         self.fresh_line()
-        self.write(text.translate(_ONE_LINE) + "\n")
+        self.write(text.translate(_ONE_LINE), dim=dim)
+        self.write("\n")
 
 
-def standard_outlets() -> tuple[Outlet, Outlet]:
-    """Return standard output, which a file gets verbatim, and standard error."""
+def standard_outlets(*, verbatim: bool = True) -> tuple[Outlet, Outlet]:
+    """Return standard output, which a file gets verbatim unless said otherwise, and standard error.
+
+    Args:
+        verbatim: Add nothing to what standard output gets.
+    """
     stdout = cast("io.TextIOWrapper[BinaryIO]", sys.stdout)
     # In a locale without the answer's characters, an escape says more than an exception.
     stdout.reconfigure(errors="backslashreplace")
     place = _Place()
     same = _lead_to_one_place(stdout, sys.stderr)
     return (
-        Outlet(stdout, place, verbatim=True),
+        Outlet(stdout, place, verbatim=verbatim),
         Outlet(sys.stderr, place if same else None),
     )
 
