@@ -212,6 +212,10 @@ class _GrowingChoice:
             case _:
                 assert_never(token)
 
+    def open_text(self) -> _TextBlock | None:
+        last = self.blocks[-1] if self.blocks else None
+        return last if isinstance(last, _TextBlock) else None
+
     def add_text(self, token: TextDelta) -> None:
         if self.begins_block(token):
             self.blocks.append(_TextBlock())
@@ -282,6 +286,7 @@ class CompletionBuilder:
 
     def __init__(self, max_bytes: int | None = None) -> None:
         self._choices: dict[int, _GrowingChoice] = {}
+        self._text: _TextBlock | None = None  # what a further text of choice 0 continues
         self._end: End | None = None
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -292,7 +297,7 @@ class CompletionBuilder:
         Returns:
             How many of them were taken before the bound was reached: normally all.
         """
-        if self._extend_text(tokens):
+        if self._text is not None and self._extend_text(self._text, tokens):
             return len(tokens)
         for taken, token in enumerate(tokens):
             size = self._bytes + self._cost(token)
@@ -302,12 +307,8 @@ class CompletionBuilder:
             self._add(token)
         return len(tokens)
 
-    def _extend_text(self, tokens: Sequence[Token]) -> bool:
+    def _extend_text(self, last: _TextBlock, tokens: Sequence[Token]) -> bool:
         """Take tokens that all continue the text of choice 0, as nearly all reads bring them."""
-        growing = self._choices.get(0)
-        last = growing.blocks[-1] if growing is not None and growing.blocks else None
-        if not isinstance(last, _TextBlock):
-            return False
         texts = [
             token.text
             for token in tokens
@@ -341,6 +342,8 @@ class CompletionBuilder:
                 choice.add_tool_call(token)
             case _:
                 assert_never(token)
+        if token.choice == 0:
+            self._text = choice.open_text()
 
     def _cost(self, token: Token) -> int:
         choice = self._choices.get(token.choice) or _GrowingChoice()

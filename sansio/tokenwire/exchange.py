@@ -112,6 +112,7 @@ class Exchange:
         self._scrubber = endpoint.scrubber()
         self._state = State.IDLE
         self._url = ""
+        self._asked_for = ""
         self._headers: dict[str, str] = {}
         self._response = ResponseInfo()
         self._answer: Answer | None = None
@@ -164,10 +165,29 @@ class Exchange:
         encoded = self._wire.encode(messages, config, self._endpoint.quirks)
         headers = _request_headers(encoded, self._endpoint, self._wire)
         self._url = request_url(self._wire, self._endpoint, config)
+        socket = encoded.opens_socket
+        method, url = ("GET", f"ws{self._url[4:]}") if socket else ("POST", self._url)
+        self._asked_for = f"{method} {url}"
         self._move(_Step.SEND)
         return HTTPRequest(
-            "POST", self._url + _query(encoded, self._endpoint), headers, encoded.body
+            method, self._url + _query(encoded, self._endpoint), headers, encoded.body
         )
+
+    def expect(self, url: str) -> None:
+        """Take note of a request that was made elsewhere, in place of `send`.
+
+        So a response can be read that was recorded, or that another program received.
+
+        Args:
+            url: Where the request went, without its query. Errors show it.
+
+        Raises:
+            LocalProtocolError: If a request was made already.
+        """
+        self._check(_Step.SEND)
+        self._url = url
+        self._asked_for = f"POST {url}"
+        self._move(_Step.SEND)
 
     def receive_head(
         self, status: int, headers: Iterable[tuple[str, str]]
@@ -223,17 +243,16 @@ class Exchange:
         Returns:
             The tokens that they completed. A `ProviderError` is the last item that ever comes.
         """
-        if self._state is not State.STREAMING:
+        answer = self._answer
+        if answer is None:
             self._check(_Step.DATA)
-            return []
-        if self._answer is None:
-            return self._receive_error_body(data)
+            return self._receive_error_body(data) if self._state is State.STREAMING else []
         tokens: list[Token] = []
         try:
-            self._answer.receive_data(data, tokens)
+            answer.receive_data(data, tokens)
         except ProviderError as error:
             return self._emit(tokens, error)
-        return self._emit(tokens)
+        return self._emit(tokens) if tokens else []
 
     def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
         """Take the end of the response body.
@@ -301,7 +320,7 @@ class Exchange:
         if status == 404:
             error = attrs.evolve(
                 error,
-                message=f"{error.message} (POST {self._url}{_hint(self._endpoint.base_url)})",
+                message=f"{error.message} ({self._asked_for}{_hint(self._endpoint.base_url)})",
             )
         elif 300 <= status < 400:
             error = attrs.evolve(error, message=_redirect(self._headers.get("location", "")))
@@ -311,8 +330,6 @@ class Exchange:
         self, tokens: list[Token], error: ProviderError | None = None
     ) -> list[Token | ProviderError]:
         """Account for new tokens, and for the end that may be among them."""
-        if not tokens and error is None:
-            return []
         kept = self._builder.extend(tokens)
         if kept < len(tokens):
             tokens = tokens[:kept]

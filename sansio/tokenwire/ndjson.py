@@ -46,14 +46,20 @@ class NDJSONDecoder:
         return line or None
 
     def _receive_lines(self, data: bytes, items: list[bytes | LimitExceeded]) -> None:
+        is_harmless = len(self._line) + len(data) <= self._limits.line_bytes
         *lines, rest = data.split(b"\n")
-        if lines:
+        if lines and self._line:
             lines[0] = bytes(self._line) + lines[0]
             self._line.clear()
-        for line in lines:
-            self._receive_line(line, items)
-            if self._exceeded:
-                return
+        texts = [text for line in lines if (text := line.strip())] if is_harmless else []
+        if texts and len(texts) == len(lines):  # what nearly all reads bring
+            self._silent_bytes = 0
+            items += texts
+        else:
+            for line in lines:
+                self._receive_line(line, items)
+                if self._exceeded:
+                    return
         self._line += rest
         if len(self._line) > self._limits.line_bytes:
             self._exceed("line_bytes", self._limits.line_bytes, items)

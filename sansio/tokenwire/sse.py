@@ -14,8 +14,8 @@ ordinary. Time is linear in the bytes however they are cut.
         ...
 
 Most reads bring whole blocks that are all alike: a line ``data: …``, perhaps behind a line
-``event: …``. Those are read by list comprehensions over all lines; everything else takes the
-general path, a call for each line, with the same result.
+``event: …``. Those are split by what stands between their data, without a look at each line;
+everything else takes the general path, a call for each line, with the same result.
 """
 
 from __future__ import annotations
@@ -27,11 +27,15 @@ import msgspec
 from tokenwire.endpoint import Limits
 
 _BOM: Final = b"\xef\xbb\xbf"
+_LF: Final = 10
 _CR: Final = 13
 
 #: Digits that are taken from a ``retry`` field. The standard sets no bound, but converting digits
 #: costs quadratic time, and Python refuses some thousands of them.
 _MAX_RETRY_DIGITS: Final = 64
+
+#: How far the data of a block may be from its beginning in a run of events. Types are shorter.
+_MAX_HEAD: Final = 256
 
 
 @final
@@ -73,6 +77,27 @@ SSEItem: TypeAlias = ServerSentEvent | LimitExceeded
 
 
 @final
+class EventRun(msgspec.Struct, frozen=True, gc=False):
+    """Events in a row, each of one line of data, that have everything else in common.
+
+    Attributes:
+        data: The data of each.
+        event: The event type.
+        id: The last event ID string.
+        size: The bytes that they took.
+    """
+
+    data: list[bytes]
+    event: str
+    id: str
+    size: int
+
+    def events(self) -> list[ServerSentEvent]:
+        """Return them one by one."""
+        return [ServerSentEvent(data, self.event, self.id) for data in self.data]
+
+
+@final
 class SSEDecoder:
     """Decodes one event stream.
 
@@ -93,6 +118,9 @@ class SSEDecoder:
         self._line = bytearray()  # a line without its end yet
         self._silent_bytes = 0  # since the last event
         self._exceeded = False
+        # What stands before the data of each event of the last run, and their type.
+        self._run_head: bytes = b"data: "
+        self._run_type = "message"
         # The buffers of the standard, "data buffer" to "last event ID".
         self._data = bytearray()
         self._event_type = ""
@@ -123,14 +151,40 @@ class SSEDecoder:
             that ever comes.
         """
         items: list[SSEItem] = []
+        for item in self.receive_runs(data):
+            if type(item) is EventRun:
+                items += item.events()
+            else:
+                items.append(item)
+        return items
+
+    def receive_runs(self, data: bytes) -> list[SSEItem | EventRun]:
+        """Take the next bytes of the stream, for those who read many events at once.
+
+        Args:
+            data: As they came, cut anywhere.
+
+        Returns:
+            What `receive_data` would, with events that are alike left together.
+        """
+        items: list[SSEItem | EventRun] = []
         if self._bom_left:
             data = self._skip_bom(data)
         if self._exceeded or not data:
             return items
         if self._after_cr or _CR in data:
             data = self._end_lines_with_lf(data)
-        if b"\n\n" in data:
-            data = self._receive_block_ends(data, items)
+        end = data.rfind(b"\n\n") + 2
+        if end > 1 and (self._block_started or self._line):
+            data = self._complete_block(data, items)
+            end = data.rfind(b"\n\n") + 2
+        if end > 1:
+            run = self._read_run(data[:end])
+            if run is not None:
+                items.append(run)
+            else:
+                self._receive_blocks(data[:end], items)
+            data = data[end:]
         if data:
             self._receive_lines(data, items)
         return items
@@ -144,7 +198,7 @@ class SSEDecoder:
         """
         if self._exceeded:
             return None
-        items: list[SSEItem] = []
+        items: list[SSEItem | EventRun] = []
         # What the standard discards leaves no trace in what a client sends when it reconnects.
         before = self._last_event_id, self._reconnection_time
         if self._line:
@@ -176,75 +230,91 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _receive_block_ends(self, data: bytes, items: list[SSEItem]) -> bytes:
-        """Take what reaches up to the last blank line; return what stands behind it."""
-        start = 0
+    def _complete_block(self, data: bytes, items: list[SSEItem | EventRun]) -> bytes:
+        """Complete the block that an earlier read began; return what begins with a whole block."""
         if self._block_started:
-            start = data.index(b"\n\n") + 2  # where the block ends that an earlier read began
-            self._receive_lines(data[:start], items)
-        elif self._line:
-            data = bytes(self._line) + data  # a block that was cut in its first line is whole again
-            self._line.clear()
-        end = data.rindex(b"\n\n") + 2
-        if start < end:
-            self._receive_blocks(data[start:end], items)
-        return data[end:]
+            end = data.index(b"\n\n") + 2
+            self._receive_lines(data[:end], items)
+            return data[end:]
+        data = bytes(self._line) + data  # a block that was cut in its first line is whole again
+        self._line.clear()
+        return data
 
-    def _receive_blocks(self, data: bytes, items: list[SSEItem]) -> None:
-        """Take whole blocks, the decoder being between two of them."""
+    def _read_run(self, blocks: bytes) -> EventRun | None:
+        """Read whole blocks that are all alike; return None, and take nothing, if they are not."""
+        size = len(blocks)
         if (
-            not self._exceeded
-            and len(data) <= self._harmless_bytes
-            and len(data) + self._silent_bytes <= self._limits.silent_bytes
-            and (events := self._read_uniform(data))
+            self._exceeded
+            or size > self._harmless_bytes
+            or size + self._silent_bytes > self._limits.silent_bytes
+            or not (blocks.startswith(self._run_head) or self._begins_run(blocks))
+        ):
+            return None
+        begin = len(self._run_head)
+        if blocks.find(b"\n", begin) == size - 2:
+            run = [blocks[begin:-2]]  # a single one, as live streams bring
+        else:
+            run = blocks[begin:-2].split(b"\n\n" + self._run_head)
+            if [data for data in run if _LF in data]:
+                return None
+        self._silent_bytes = 0
+        return EventRun(run, self._run_type, self._last_event_id, size)
+
+    def _begins_run(self, blocks: bytes) -> bool:
+        """Take note of what stands before the data of the first block, if that may repeat."""
+        head = blocks[: blocks.find(b"data: ", 0, _MAX_HEAD) + 6]
+        if head == b"data: ":
+            self._run_type = "message"
+        elif head.startswith(b"event: ") and head.find(b"\n") == len(head) - len(b"\ndata: "):
+            self._run_type = head[7:-7].decode("utf-8", "replace") or "message"
+        else:
+            return False
+        self._run_head = head
+        return True
+
+    def _receive_blocks(self, blocks: bytes, items: list[SSEItem | EventRun]) -> None:
+        """Take whole blocks that are not all alike."""
+        size = len(blocks)
+        if (
+            size <= self._harmless_bytes
+            and size + self._silent_bytes <= self._limits.silent_bytes
+            and not self._exceeded
+            and (events := self._read_named(blocks))
         ):
             self._silent_bytes = 0
             items += events
         else:
-            self._receive_lines(data, items)
+            self._receive_lines(blocks, items)
 
-    def _read_uniform(self, data: bytes) -> list[ServerSentEvent]:
-        """Read blocks that are all alike; return nothing if they are not, or of another form."""
-        event_id = self._last_event_id
-        is_plain = data.startswith(b"data: ")
-        if is_plain and data.index(b"\n") == len(data) - 2:  # a single one, as live streams bring
-            return [ServerSentEvent(data[6:-2], "message", event_id)]
+    def _read_named(self, data: bytes) -> list[ServerSentEvent]:
+        """Read blocks of a name and a line of data; return nothing if there is more to them."""
         *lines, _ = data.split(b"\n")
-        if is_plain:
-            lines_of_a_block = 2
-            events = [
-                ServerSentEvent(line[6:], "message", event_id)
-                for line in lines[::2]
-                if line[:6] == b"data: "
-            ]
-        else:
-            lines_of_a_block = 3
-            events = [
-                ServerSentEvent(
-                    line[6:], name[7:].decode("utf-8", "replace") or "message", event_id
-                )
-                for name, line in zip(lines[::3], lines[1::3], strict=False)
-                if line[:6] == b"data: " and name[:7] == b"event: "
-            ]
-        blank_lines = lines[lines_of_a_block - 1 :: lines_of_a_block]
-        is_uniform = len(events) * lines_of_a_block == len(lines) and not any(blank_lines)
+        events = [
+            ServerSentEvent(
+                line[6:], name[7:].decode("utf-8", "replace") or "message", self._last_event_id
+            )
+            for name, line in zip(lines[::3], lines[1::3], strict=False)
+            if line[:6] == b"data: " and name[:7] == b"event: "
+        ]
+        is_uniform = len(events) * 3 == len(lines) and not any(lines[2::3])
         return events if is_uniform else []
 
-    def _receive_lines(self, data: bytes, items: list[SSEItem]) -> None:
+    def _receive_lines(self, data: bytes, items: list[SSEItem | EventRun]) -> None:
         """Take bytes of any kind, line by line; one without an end waits for it in `_line`."""
-        *lines, rest = data.split(b"\n")
-        if lines and self._line:
+        rest = data
+        if _LF in data:  # often it is not, where a line comes in many pieces
+            *lines, rest = data.split(b"\n")
             lines[0] = bytes(self._line) + lines[0]
             self._line.clear()
-        for line in lines:
-            if not self._exceeded:
-                self._receive_line(line, items)
+            for line in lines:
+                if not self._exceeded:
+                    self._receive_line(line, items)
         if not self._exceeded:
             self._line += rest
             if len(self._line) > self._limits.line_bytes:
                 self._exceed("line_bytes", self._limits.line_bytes, items)
 
-    def _receive_line(self, line: bytes, items: list[SSEItem]) -> None:
+    def _receive_line(self, line: bytes, items: list[SSEItem | EventRun]) -> None:
         """Interpret one line without its end ("process the field" in the standard)."""
         if len(line) > self._limits.line_bytes:
             self._exceed("line_bytes", self._limits.line_bytes, items)
@@ -261,14 +331,14 @@ class SSEDecoder:
         if self._silent_bytes > self._limits.silent_bytes:
             self._exceed("silent_bytes", self._limits.silent_bytes, items)
 
-    def _append_data(self, value: bytes, items: list[SSEItem]) -> None:
+    def _append_data(self, value: bytes, items: list[SSEItem | EventRun]) -> None:
         self._block_started = True
         self._data += value
         self._data += b"\n"
         if len(self._data) > self._limits.event_bytes:
             self._exceed("event_bytes", self._limits.event_bytes, items)
 
-    def _process_field(self, name: bytes, value: bytes, items: list[SSEItem]) -> None:
+    def _process_field(self, name: bytes, value: bytes, items: list[SSEItem | EventRun]) -> None:
         self._block_started = True
         match name:
             case b"data":
@@ -284,7 +354,7 @@ class SSEDecoder:
             case _:
                 pass  # "the field is ignored"
 
-    def _dispatch(self, items: list[SSEItem]) -> None:
+    def _dispatch(self, items: list[SSEItem | EventRun]) -> None:
         """Do what the standard does at a blank line ("dispatch the event")."""
         self._last_event_id = self._id_buffer
         if self._data:
@@ -299,7 +369,7 @@ class SSEDecoder:
         self._retry = None
         self._block_started = False
 
-    def _exceed(self, limit: str, bound: int, items: list[SSEItem]) -> None:
+    def _exceed(self, limit: str, bound: int, items: list[SSEItem | EventRun]) -> None:
         self._exceeded = True
         self._line = bytearray()
         self._data = bytearray()

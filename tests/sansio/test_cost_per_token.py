@@ -21,7 +21,7 @@ from tokenwire.endpoint import Endpoint
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.sse import ServerSentEvent
+from tokenwire.sse import EventRun
 from tokenwire.tokens import Token
 from tokenwire.wire import wire_by_kind
 from tokenwire.wire.openai_chat.answer import ChatReader
@@ -126,12 +126,13 @@ def test_the_figures_are_what_is_measured(kind: str) -> None:
 
 def test_one_call_more_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tolerance is less than what it has to find."""
-    receive_event: Any = ChatReader.receive_event
+    read_texts: Any = ChatReader.read_texts
 
-    def wrapper(self: ChatReader, event: ServerSentEvent, tokens: list[Token]) -> None:
-        receive_event(self, event, tokens)
+    def wrapper(self: ChatReader, run: EventRun) -> list[Token]:
+        tokens: list[Token] = read_texts(self, run)
+        return tokens
 
-    monkeypatch.setattr(ChatReader, "receive_event", wrapper)
+    monkeypatch.setattr(ChatReader, "read_texts", wrapper)
     assert not is_no_more(cost_per_token("openai-chat"), _figures()["openai-chat"])
 
 

@@ -48,6 +48,18 @@ def failed(status: int, data: bytes = b"", **headers: str) -> ProviderError:
 # The request
 
 
+def test_a_response_is_read_to_a_request_that_was_made_elsewhere() -> None:
+    """As if it had been made here, with its address in errors."""
+    read = exchange()
+    read.expect("https://host.example/v1/chat/completions")
+    assert (read.state, read.url) == (State.SENT, "https://host.example/v1/chat/completions")
+    assert read.receive_head(404, []) == []
+    error = failure_of(read.receive_eof(clean=True))
+    assert "(POST https://host.example/v1/chat/completions)" in error.message
+    with pytest.raises(LocalProtocolError, match="^send is not possible in state FAILED$"):
+        read.expect("https://host.example/v1/chat/completions")
+
+
 def test_a_request_has_all_that_http_needs() -> None:
     """But for Host, which the HTTP client knows."""
     request = exchange().send([USER])

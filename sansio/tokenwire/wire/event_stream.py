@@ -8,11 +8,12 @@ formats add the meaning of the events in an `EventReader`.
 from __future__ import annotations
 
 import re
-from typing import Final, Protocol, assert_never, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Protocol, TypeAlias, assert_never, final
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
-from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder
+from tokenwire.sse import EventRun, LimitExceeded, ServerSentEvent, SSEDecoder, SSEItem
 from tokenwire.tokens import End, Token
 from tokenwire.wire.body_form import BodyForm, BodyStart
 from tokenwire.wire.malformed import (
@@ -30,6 +31,12 @@ _OTHER_FIELD: Final = re.compile(rb"(event|id|retry)?:")
 #: What an event takes on the wire besides its data, at least: ``data:`` and two line ends. It is
 #: silence too, or events without any data could go on for ever.
 _MIN_FRAME: Final = 7
+
+_TEXT: Final = BodyForm.TEXT  # looking up a member takes longer than what else a small read does
+
+#: Reads a run of events at once if each is a piece of text and nothing else, as nearly all are, and
+#: returns their tokens. Returns none, and keeps nothing in mind, if there is more to one of them.
+ReadTexts: TypeAlias = Callable[[EventRun], Sequence[Token]]
 
 
 class EventReader(Protocol):
@@ -64,10 +71,14 @@ class EventStreamAnswer:
     Args:
         reader: What the events mean.
         limits: Bounds on what is kept.
+        read_texts: A faster way to read most of them, with the same result.
     """
 
-    def __init__(self, reader: EventReader, limits: Limits) -> None:
+    def __init__(
+        self, reader: EventReader, limits: Limits, read_texts: ReadTexts | None = None
+    ) -> None:
         self._reader = reader
+        self._read_texts = read_texts
         self._limits = limits
         self._decoder = SSEDecoder(limits, error_field=True)
         self._start = BodyStart(limits)
@@ -82,18 +93,26 @@ class EventStreamAnswer:
 
     def receive_data(self, data: bytes, tokens: list[Token]) -> None:
         """Take the next bytes. See `Answer.receive_data`."""
-        if self._start.form is BodyForm.TEXT:
-            self._receive_events(data, tokens)
-            return
-        match self._start.receive_data(data):
-            case BodyForm.TEXT:
-                self._receive_events(self._start.take(), tokens)
-            case BodyForm.JSON if self._start.size > self._limits.document_bytes:
-                raise limit_error("document_bytes", self._limits.document_bytes)
-            case BodyForm.MARKUP if self._start.size >= MAX_EXCERPT_BYTES:
-                raise _no_answer(self._start.take())
-            case _:
-                pass
+        if self._start.form is not _TEXT:
+            data = self._receive_start(data)
+        items = self._decoder.receive_runs(data)
+        if not self._saw_event:
+            self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
+            self._saw_event = bool(items)
+        for item in items:
+            if type(item) is not EventRun:
+                self._receive_each((item,), tokens)
+            elif (
+                self._read_texts is not None
+                and item.size <= self._limits.json_values
+                and (texts := self._read_texts(item))
+            ):
+                tokens += texts
+                self._silence.bytes = 0
+            else:
+                self._receive_each(item.events(), tokens)
+            if tokens and type(tokens[-1]) is End:
+                return
 
     def receive_eof(self, tokens: list[Token]) -> None:
         """Take a clean end. See `Answer.receive_eof`."""
@@ -119,13 +138,20 @@ class EventStreamAnswer:
         """Take a broken end after a terminal marker. See `Answer.receive_cut`."""
         self._reader.finish(tokens)
 
-    def _receive_events(self, data: bytes, tokens: list[Token]) -> None:
-        events = self._decoder.receive_data(data)
-        if not self._saw_event:
-            self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
-            self._saw_event = bool(events)
-        if not events:
-            return
+    def _receive_start(self, data: bytes) -> bytes:
+        """Take the next bytes of what may be no stream; return those of one."""
+        match self._start.receive_data(data):
+            case BodyForm.TEXT:
+                return self._start.take()
+            case BodyForm.JSON if self._start.size > self._limits.document_bytes:
+                raise limit_error("document_bytes", self._limits.document_bytes)
+            case BodyForm.MARKUP if self._start.size >= MAX_EXCERPT_BYTES:
+                raise _no_answer(self._start.take())
+            case _:
+                return b""
+
+    def _receive_each(self, events: Iterable[SSEItem], tokens: list[Token]) -> None:
+        """Take events one by one, up to the end of the answer."""
         receive_event, max_values = self._reader.receive_event, self._limits.json_values
         before = len(tokens)
         for event in events:

@@ -6,7 +6,8 @@ nothing of its own. Wire formats add the meaning of the lines in a `LineReader`.
 
 from __future__ import annotations
 
-from typing import Protocol, final
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeAlias, final
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
@@ -23,6 +24,10 @@ from tokenwire.wire.malformed import (
     truncated_error,
 )
 from tokenwire.wire.silence import Silence
+
+#: Reads lines at once if each is a piece of text and nothing else, as nearly all are, and returns
+#: their tokens. Returns none, and keeps nothing in mind, if there is more to one of them.
+ReadTexts: TypeAlias = Callable[[Sequence[bytes]], Sequence[Token]]
 
 
 class LineReader(Protocol):
@@ -49,10 +54,14 @@ class NDJSONAnswer:
     Args:
         reader: What the lines mean.
         limits: Bounds on what is kept.
+        read_texts: A faster way to read most of them, with the same result.
     """
 
-    def __init__(self, reader: LineReader, limits: Limits) -> None:
+    def __init__(
+        self, reader: LineReader, limits: Limits, read_texts: ReadTexts | None = None
+    ) -> None:
         self._reader = reader
+        self._read_texts = read_texts
         self._limits = limits
         self._decoder = NDJSONDecoder(limits)
         self._start = BodyStart(limits)
@@ -70,12 +79,29 @@ class NDJSONAnswer:
                 self._refuse_if_long()
                 return
             data = self._start.take()
-        for line in self._decoder.receive_data(data):
+        lines = self._decoder.receive_data(data)
+        if self._read_texts is not None and self._receive_texts(lines, self._read_texts, tokens):
+            return
+        for line in lines:
             if type(line) is LimitExceeded:
                 raise limit_error(line.limit, line.bound)
             self._receive_line(line, tokens)
             if tokens and type(tokens[-1]) is End:
                 return
+
+    def _receive_texts(
+        self, items: Sequence[bytes | LimitExceeded], read_texts: ReadTexts, tokens: list[Token]
+    ) -> bool:
+        """Take lines at once, if they are nothing but text."""
+        lines = [line for line in items if type(line) is bytes]
+        if len(lines) < len(items) or sum(map(len, lines)) > self._limits.json_values:
+            return False
+        texts = read_texts(lines)
+        if not texts:
+            return False
+        tokens += texts
+        self._silence.bytes = 0
+        return True
 
     def receive_eof(self, tokens: list[Token]) -> None:
         """Take a clean end. See `Answer.receive_eof`."""

@@ -63,7 +63,8 @@ class Anthropic:
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
         """Begin to decode the body of a successful response."""
-        return EventStreamAnswer(MessageReader(limits), limits)
+        reader = MessageReader(limits)
+        return EventStreamAnswer(reader, limits, reader.read_texts)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""

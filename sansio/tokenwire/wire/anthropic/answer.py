@@ -20,7 +20,7 @@ import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
-from tokenwire.sse import ServerSentEvent
+from tokenwire.sse import EventRun, ServerSentEvent
 from tokenwire.tokens import (
     End,
     Finish,
@@ -40,6 +40,7 @@ from tokenwire.wire.anthropic.events import (
     MessageHead,
     UsageCounts,
     decode_event,
+    decode_text_only_event,
     tolerant_block,
     tolerant_delta,
     tolerant_event,
@@ -95,6 +96,7 @@ class MessageReader:
         # tolerantly does text need mending. Texts of a kind follow each other, whatever block they
         # name, of which there may be any number; arguments grow side by side, in few calls.
         self._torn: TornText[tuple[_TextKind, int]] | None = None
+        self._text_expected = False  # the last delta was text
 
     @property
     def complete(self) -> bool:
@@ -111,6 +113,16 @@ class MessageReader:
             if decoded.type == "error" or event.event == "error":
                 self._fail(event.data)
             self._receive(decoded, tokens)
+
+    def read_texts(self, run: EventRun) -> list[Token]:
+        """Read events that are text and nothing else. See `ReadTexts`."""
+        if not self._text_expected or self._passed_over is not None or run.event == "error":
+            return []
+        try:
+            return [TextDelta(decode_text_only_event(data).delta.text) for data in run.data]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._text_expected = False  # trying is not free
+            return []
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is whole JSON."""
@@ -151,6 +163,7 @@ class MessageReader:
             raise schema_error("an event of the stream is JSON, but no object", event.data)
         self._fail_if_error(value)  # pyright: ignore[reportUnknownArgumentType]  # JSON
         self._torn = self._torn or TornText()
+        self._text_expected = False
         self._receive(tolerant_event(lenient.as_object(value)), tokens)  # pyright: ignore[reportUnknownArgumentType]  # JSON
 
     def _receive(self, event: Event, tokens: list[Token]) -> None:
@@ -223,6 +236,7 @@ class MessageReader:
     def _receive_delta(self, index: int, delta: Delta, tokens: list[Token]) -> None:
         if index == self._passed_over:
             return
+        self._text_expected = delta.type == "text_delta" and self._torn is None
         match delta.type:
             case "text_delta":
                 self._receive_text(delta.text, tokens)

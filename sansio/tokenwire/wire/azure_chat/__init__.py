@@ -76,7 +76,8 @@ class AzureChat:
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
         """Begin to decode the body of a successful response."""
-        return EventStreamAnswer(ChatReader(limits), limits)
+        reader = ChatReader(limits)
+        return EventStreamAnswer(reader, limits, reader.read_texts)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""

@@ -14,7 +14,7 @@ import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
-from tokenwire.sse import ServerSentEvent
+from tokenwire.sse import EventRun, ServerSentEvent
 from tokenwire.tokens import (
     End,
     Finish,
@@ -32,6 +32,7 @@ from tokenwire.wire.gemini.chunks import (
     Part,
     UsageCounts,
     decode_chunk,
+    decode_text_only_chunk,
     tolerant_chunk,
 )
 from tokenwire.wire.gemini.failures import blocked_prompt, classify, error_event, read_failure
@@ -87,9 +88,11 @@ class GenerateContentReader:
         self._usage: UsageCounts | None = None
         self._id: str | None = None
         self._model: str | None = None
+        self._learning = True  # until both are known
         # Strict decoding lets no half characters through: only behind a chunk that was read
         # tolerantly does text need mending. A key is a candidate and whether it thinks.
         self._torn: TornText[tuple[int, bool]] | None = None
+        self._text_expected = False  # the last part was text of candidate 0
 
     @property
     def complete(self) -> bool:
@@ -107,6 +110,20 @@ class GenerateContentReader:
             self._receive_odd_data(event.data, tokens)
         else:
             self._receive_chunk(chunk, tokens)
+
+    def read_texts(self, run: EventRun) -> list[Token]:
+        """Read chunks that are text and nothing else. See `ReadTexts`."""
+        if not self._text_expected or run.event == "error":
+            return []
+        try:
+            chunks = [decode_text_only_chunk(data) for data in run.data]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._text_expected = False  # trying is not free
+            return []
+        for chunk in chunks:
+            if chunk.usage_metadata is not None:
+                self._receive_usage(chunk.usage_metadata)
+        return [TextDelta(chunk.candidates[0].content.parts[0].text) for chunk in chunks]
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""
@@ -151,6 +168,7 @@ class GenerateContentReader:
     def _receive_odd_chunk(self, value: dict[str, Any], tokens: list[Token]) -> None:
         """Take a chunk with oddities: what it says counts also where it reports an error."""
         self._torn = self._torn or TornText()
+        self._text_expected = False
         self._receive_chunk(tolerant_chunk(value), tokens)
         self._fail_if_error(value)
 
@@ -162,14 +180,19 @@ class GenerateContentReader:
     # Chunks
 
     def _receive_chunk(self, chunk: Chunk, tokens: list[Token]) -> None:
-        self._id = self._id or chunk.response_id
-        self._model = self._model or chunk.model_version
+        if self._learning:
+            self._learn(chunk)
         for candidate in chunk.candidates or ():
             self._receive_candidate(candidate, tokens)
         if chunk.usage_metadata is not None:
             self._receive_usage(chunk.usage_metadata)
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             raise blocked_prompt(chunk.prompt_feedback)
+
+    def _learn(self, chunk: Chunk) -> None:
+        self._id = self._id or chunk.response_id
+        self._model = self._model or chunk.model_version
+        self._learning = not (self._id and self._model)
 
     def _receive_candidate(self, candidate: Candidate, tokens: list[Token]) -> None:
         index = candidate.index
@@ -195,6 +218,7 @@ class GenerateContentReader:
             text = self._torn.mend((index, is_thought), text)
         if text:
             tokens.append(_text(index, text, is_thought=is_thought))
+        self._text_expected = not (index or is_thought or self._torn or self._learning)
         if part.thought_signature:
             signature = Signature(part.thought_signature, len(text), is_thought).pack()
             tokens.append(ReasoningDelta("", index, signature))

@@ -10,7 +10,7 @@ Reference: https://ai.google.dev/api/generate-content (``GenerateContentResponse
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 
@@ -86,7 +86,44 @@ class Chunk(msgspec.Struct, gc=False, rename="camel"):
     error: None = None  # anything else takes the tolerant way
 
 
-#: Decodes one chunk or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+class TextOnlyPart(msgspec.Struct, gc=False, rename="camel"):
+    """A `Part` that is text of the answer."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1)]
+    thought: Literal[False] | None = None
+    thought_signature: None = None
+    function_call: None = None
+
+
+class TextOnlyContent(msgspec.Struct, gc=False, rename="camel"):
+    """A `Content` of one such part."""
+
+    parts: tuple[TextOnlyPart]
+
+
+class TextOnlyCandidate(msgspec.Struct, gc=False, rename="camel"):
+    """A `Candidate` with such a content."""
+
+    content: TextOnlyContent
+    index: Literal[0] = 0
+    finish_reason: None = None
+
+
+class TextOnlyChunk(msgspec.Struct, gc=False, rename="camel"):
+    """What nine chunks in ten are: a `Chunk` that adds text to candidate 0, and counts."""
+
+    candidates: tuple[TextOnlyCandidate]
+    prompt_feedback: None = None
+    usage_metadata: UsageCounts | None = None
+    model_version: str | None = None
+    response_id: str | None = None
+    error: None = None
+
+
+#: Each decodes one chunk or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+decode_text_only_chunk: Callable[[bytes], TextOnlyChunk] = msgspec.json.Decoder(
+    TextOnlyChunk
+).decode
 decode_chunk: Callable[[bytes], Chunk] = msgspec.json.Decoder(Chunk).decode
 
 

@@ -58,7 +58,8 @@ class Ollama:
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> NDJSONAnswer:
         """Begin to decode the body of a successful response."""
-        return NDJSONAnswer(ChatLineReader(limits), limits)
+        reader = ChatLineReader(limits)
+        return NDJSONAnswer(reader, limits, reader.read_texts)
 
     def failure(self, status: int, headers: Mapping[str, str], body: bytes) -> ProviderError:
         """Read the response of a failed request."""

@@ -7,6 +7,7 @@ A line with an error ends a stream whose status was a success, so that is looked
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final, Literal, assert_never, final
 
@@ -36,6 +37,7 @@ from tokenwire.wire.ollama.lines import (
     Message,
     ToolCall,
     decode_line,
+    decode_text_only_line,
     tolerant_line,
 )
 
@@ -61,6 +63,7 @@ class ChatLineReader:
         # Strict decoding lets no half characters through: only behind a line that was read
         # tolerantly does text need mending.
         self._torn: TornText[_TextKind] | None = None
+        self._text_expected = False  # the last line was text
 
     @property
     def complete(self) -> bool:
@@ -74,6 +77,16 @@ class ChatLineReader:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             decoded = self._read_odd_line(line)
         self._receive(decoded, tokens)
+
+    def read_texts(self, lines: Iterable[bytes]) -> list[Token]:
+        """Read lines that are text and nothing else. See `ReadTexts`."""
+        if not self._text_expected:
+            return []
+        try:
+            return [TextDelta(decode_text_only_line(line).message.content) for line in lines]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._text_expected = False  # trying is not free
+            return []
 
     def finish(self, tokens: list[Token]) -> None:
         """Append what waits for its other half and the `End`."""
@@ -95,6 +108,7 @@ class ChatLineReader:
         message = line.message or Message()
         self._receive_text("reasoning", message.thinking or message.reasoning_content, tokens)
         text = self._mended("text", message.content or line.response)
+        self._text_expected = bool(text) and self._torn is None
         if text or logprobs:
             tokens.append(TextDelta(text, logprobs=logprobs))
         for call in message.tool_calls or ():

@@ -10,7 +10,7 @@ Reference: https://docs.ollama.com/api/chat.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -77,7 +77,40 @@ class Line(msgspec.Struct, gc=False):
     error: None = None  # anything else takes the tolerant way
 
 
-#: Decodes one line or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+Nothing = Annotated[str, msgspec.Meta(max_length=0)] | None
+NoItems = Annotated[list[Any], msgspec.Meta(max_length=0)] | None
+
+
+class TextOnlyMessage(msgspec.Struct, gc=False):
+    """A `Message` that is text of the answer, and nothing else."""
+
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    thinking: Nothing = None
+    reasoning_content: Nothing = None
+    tool_calls: NoItems = None
+
+
+class TextOnlyLine(msgspec.Struct, gc=False):
+    """What nine lines in ten are: a `Line` with such a message."""
+
+    message: TextOnlyMessage
+    model: str | None = None
+    created_at: str | None = None
+    response: Nothing = None
+    logprobs: NoItems = None
+    done: Literal[False] = False
+    done_reason: None = None
+    prompt_eval_count: None = None
+    eval_count: None = None
+    load_duration: None = None
+    prompt_eval_duration: None = None
+    eval_duration: None = None
+    total_duration: None = None
+    error: None = None
+
+
+#: Each decodes one line or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+decode_text_only_line: Callable[[bytes], TextOnlyLine] = msgspec.json.Decoder(TextOnlyLine).decode
 decode_line: Callable[[bytes], Line] = msgspec.json.Decoder(Line).decode
 
 

@@ -55,4 +55,5 @@ class OpenAIChat(ReadsHead):
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
         """Begin to decode the body of a successful response."""
-        return EventStreamAnswer(ChatReader(limits), limits)
+        reader = ChatReader(limits)
+        return EventStreamAnswer(reader, limits, reader.read_texts)

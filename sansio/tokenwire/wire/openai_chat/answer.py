@@ -16,7 +16,7 @@ import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
-from tokenwire.sse import ServerSentEvent
+from tokenwire.sse import EventRun, ServerSentEvent
 from tokenwire.tokens import (
     End,
     Finish,
@@ -40,6 +40,7 @@ from tokenwire.wire.openai_chat.chunks import (
     UsageCounts,
     decode_chunk,
     decode_opening_chunk,
+    decode_text_only_chunk,
     tolerant_chunk,
 )
 from tokenwire.wire.openai_chat.failures import classify, error_event, read_failure
@@ -93,6 +94,7 @@ class ChatReader:
         self._torn: TornText[tuple[_TextKind, int, int]] | None = None
         # Until id and model are known, chunks are decoded with them.
         self._decode: Callable[[bytes], Chunk] = decode_opening_chunk
+        self._text_expected = False  # the last chunk was text of choice 0, and nothing else
 
     @property
     def complete(self) -> bool:
@@ -112,6 +114,19 @@ class ChatReader:
         self._receive_chunk(chunk, tokens)
         if self._ended_in_error or not chunk.choices:
             self._fail_if_error(self._decode_again(event.data))
+
+    def read_texts(self, run: EventRun) -> list[Token]:
+        """Read chunks that are text and nothing else. See `ReadTexts`."""
+        if not self._text_expected or self._ended_in_error or run.event == "error":
+            return []
+        try:
+            return [
+                TextDelta(decode_text_only_chunk(data).choices[0].delta.content)
+                for data in run.data
+            ]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._text_expected = False  # trying is not free
+            return []
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""
@@ -170,6 +185,7 @@ class ChatReader:
     def _receive_odd_chunk(self, value: dict[str, Any], tokens: list[Token]) -> None:
         """Take a chunk with oddities: what it says counts also where it reports an error."""
         self._torn = self._torn or TornText()
+        self._text_expected = False
         self._receive_chunk(tolerant_chunk(value), tokens)
         self._fail_if_error(value)
 
@@ -210,6 +226,7 @@ class ChatReader:
         if delta is not None:
             if delta.content and choice.logprobs is None and self._torn is None:
                 tokens.append(TextDelta(delta.content, index))  # nine chunks in ten
+                self._text_expected = index == 0 and self._decode is decode_chunk
             else:
                 self._receive_text(delta.content, choice, tokens)
             if delta.reasoning_content or delta.reasoning or delta.reasoning_details:

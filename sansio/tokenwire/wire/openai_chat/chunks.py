@@ -10,7 +10,7 @@ Reference: https://developers.openai.com/api/reference/resources/chat (chat comp
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -109,7 +109,48 @@ class OpeningChunk(Chunk, gc=False):
     model: str | None = None
 
 
+Nothing = Annotated[str, msgspec.Meta(max_length=0)] | None
+NoItems = Annotated[list[Any], msgspec.Meta(max_length=0)] | None
+
+
+class TextOnlyDelta(msgspec.Struct, gc=False):
+    """A `Delta` that is a piece of the answer's text, and nothing else."""
+
+    content: Annotated[str, msgspec.Meta(min_length=1)]
+    reasoning_content: Nothing = None
+    reasoning: Nothing = None
+    refusal: Nothing = None
+    tool_calls: NoItems = None
+    reasoning_details: NoItems = None
+    function_call: None = None
+
+
+class TextOnlyChoice(msgspec.Struct, gc=False):
+    """A `Choice` with such a delta."""
+
+    delta: TextOnlyDelta
+    index: Literal[0] = 0
+    message: None = None
+    finish_reason: Nothing = None
+    logprobs: None = None
+    usage: None = None
+    error: None = None
+
+
+class TextOnlyChunk(msgspec.Struct, gc=False):
+    """What nine chunks in ten are: a `Chunk` that adds text to choice 0, and nothing else."""
+
+    choices: tuple[TextOnlyChoice]
+    usage: None = None
+    x_groq: None = None
+    error: None = None
+    error_code: None = None
+
+
 #: Each decodes one chunk or raises `msgspec.DecodeError`, UnicodeDecodeError or RecursionError.
+decode_text_only_chunk: Callable[[bytes], TextOnlyChunk] = msgspec.json.Decoder(
+    TextOnlyChunk
+).decode
 decode_chunk: Callable[[bytes], Chunk] = msgspec.json.Decoder(Chunk).decode
 decode_opening_chunk: Callable[[bytes], OpeningChunk] = msgspec.json.Decoder(OpeningChunk).decode
 

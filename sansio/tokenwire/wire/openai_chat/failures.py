@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, final
 
-import attrs
+import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.errors import AuthError, OtherKind, ProviderError, RateLimitError
@@ -92,8 +92,7 @@ _CONTEXT_LENGTH: Final = re.compile(
 
 
 @final
-@attrs.frozen(kw_only=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """What a server says of a failure; every member may be missing."""
 
     message: str | None = None

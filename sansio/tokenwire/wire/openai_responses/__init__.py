@@ -58,4 +58,5 @@ class OpenAIResponses(ReadsHead):
 
     def answer(self, limits: Limits, quirks: Mapping[str, Any]) -> EventStreamAnswer:
         """Begin to decode the body of a successful response."""
-        return EventStreamAnswer(ResponsesReader(limits), limits)
+        reader = ResponsesReader(limits)
+        return EventStreamAnswer(reader, limits, reader.read_texts)

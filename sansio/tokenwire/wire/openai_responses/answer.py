@@ -17,7 +17,7 @@ import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
-from tokenwire.sse import ServerSentEvent
+from tokenwire.sse import EventRun, ServerSentEvent
 from tokenwire.tokens import (
     End,
     Finish,
@@ -45,6 +45,7 @@ from tokenwire.wire.openai_responses.events import (
     TextEvent,
     TextKind,
     decode_text_event,
+    decode_text_only_event,
     tolerant_text_event,
 )
 from tokenwire.wire.openai_responses.failures import event_failure
@@ -86,6 +87,8 @@ class ResponsesReader:
         # Strict decoding lets no half characters through: only behind an event that was read
         # tolerantly does text need mending. Texts of a kind follow each other, calls may not.
         self._torn: TornText[tuple[TextKind, int]] | None = None
+        # Where the last event put text, by output_index and content_index; None if it did not.
+        self._text_place: tuple[int, int | None] | None = None
 
     @property
     def complete(self) -> bool:
@@ -104,6 +107,22 @@ class ResponsesReader:
             self._receive_delta(kind, text_event, tokens)
         else:
             self._receive_object(decode_object(event.data, self._limits), event.event, tokens)
+
+    def read_texts(self, run: EventRun) -> list[Token]:
+        """Read events that go on with the same text. See `ReadTexts`."""
+        if self._text_place is None or run.event == "error":
+            return []
+        index, part = self._text_place
+        try:
+            events = [decode_text_only_event(data) for data in run.data]
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self._text_place = None  # trying is not free
+            return []
+        if [
+            event for event in events if event.output_index != index or event.content_index != part
+        ]:
+            return []
+        return [TextDelta(event.delta) for event in events]
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is whole JSON."""
@@ -136,6 +155,7 @@ class ResponsesReader:
         self._receive_object(decode_object(event.data, self._limits), event.event, tokens)
 
     def _receive_object(self, value: dict[str, Any], name: str, tokens: list[Token]) -> None:
+        self._text_place = None
         event_type = "error" if name == "error" else lenient.as_text(value.get("type")) or name
         if event_type in DELTAS:
             self._receive_delta(DELTAS[event_type], tolerant_text_event(value), tokens)
@@ -170,6 +190,7 @@ class ResponsesReader:
         if text:
             item = self._items.find(event.output_index, event.item_id)
             item.shown[kind] = event.part_index
+            self._text_place = self._place(kind, event)
             call = self._items.call_number(item) if kind == "arguments" else 0
             if self._torn is not None:
                 text = self._torn.mend((kind, call), text)
@@ -177,6 +198,12 @@ class ResponsesReader:
                 tokens.append(_token(kind, call, text))
         if event.logprobs:
             tokens.append(TextDelta(text, logprobs=token_logprobs(Logprobs(event.logprobs))))
+
+    def _place(self, kind: TextKind, event: TextEvent) -> tuple[int, int | None] | None:
+        """Return where to expect more of the same, if it takes no more than to read it."""
+        if kind != "text" or event.output_index is None or event.summary_index or self._torn:
+            return None
+        return event.output_index, event.content_index
 
     def _receive_whole(
         self, kind: TextKind, member: str, value: Mapping[str, Any], tokens: list[Token]
