@@ -25,7 +25,8 @@ class AnswerSample:
 
     Attributes:
         name: A word or a few, for the names of the checks.
-        body: The response body, with a status of success.
+        body: The response body, with a status of success; of a wire format that is spoken over a
+            socket the messages of one answer, one a line.
         headers: The response headers, by lower-case name.
         text: All text of the answer.
         reasoning: All reasoning of it.

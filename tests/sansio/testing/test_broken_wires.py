@@ -66,9 +66,14 @@ def broken_promises(wire: Wire) -> dict[str, str]:
     return found
 
 
-def test_an_honest_wire_format_fails_nothing() -> None:
+@pytest.mark.parametrize("opens_socket", [False, True])
+def test_an_honest_wire_format_fails_nothing(opens_socket: bool) -> None:
     """Otherwise what follows would say nothing."""
-    assert broken_promises(Honest()) == {}
+
+    class Unbroken(Evolved):
+        changes: ClassVar[Mapping[str, Any]] = {"opens_socket": opens_socket}
+
+    assert broken_promises(Unbroken()) == {}
 
 
 class AnotherAnswer:
@@ -155,6 +160,12 @@ class NoJSON(Evolved):
     """Sends text."""
 
     changes: ClassVar[Mapping[str, Any]] = {"body": b"Hi"}
+
+
+class BrokenMessages(Evolved):
+    """Sends two messages over a socket, each of which is half of one."""
+
+    changes: ClassVar[Mapping[str, Any]] = {"body": b'{"type":\n"Hi"}', "opens_socket": True}
 
 
 class Counting(Honest):
@@ -253,6 +264,15 @@ class IgnoresExtra(Honest):
         encoding.to_json(dict(config.extra))
         super().encode(messages, config, quirks)
         return super().encode(messages, attrs.evolve(config, extra={}), quirks)
+
+
+class IgnoresExtraOverSocket(IgnoresExtra):
+    """Leaves it out of messages."""
+
+    def encode(
+        self, messages: Sequence[Message], config: ProviderConfig, quirks: Mapping[str, Any]
+    ) -> EncodedRequest:
+        return attrs.evolve(super().encode(messages, config, quirks), opens_socket=True)
 
 
 class RefusesExtra(Honest):
@@ -575,7 +595,9 @@ BREACHES: list[tuple[type[Honest], str, set[str]]] = [
     (RefusesUnnamed, "does not name seed", {SET}),
     (OwnDefault, "its own default", {UNSET}),
     (SendsNull, "sent as null", {UNSET}),
+    (BrokenMessages, "a message is no JSON object", {FORM, SAID, SET, UNSET, EXTRA, RETURN}),
     (IgnoresExtra, "extra is not in the body", {EXTRA}),
+    (IgnoresExtraOverSocket, "extra is not in the body", {EXTRA}),
     (ReplacesByExtra, "replaces what the settings", {EXTRA}),
     (RefusesExtra, "extra is refused", {EXTRA}),
     (MendsHalves, "half a character was sent", {NO_JSON}),
