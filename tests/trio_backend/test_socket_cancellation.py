@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -11,6 +12,7 @@ from typing import Final, TypeAlias
 
 import pytest
 import trio
+from trio.testing import lockstep_stream_pair, wait_all_tasks_blocked
 
 from tests.figures import Figures
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
@@ -24,12 +26,21 @@ from tests.trio_backend.socket_routes import (
 )
 from tests.trio_backend.socket_servers import (
     BOTH_WIRES,
+    RawServer,
     SectionOf,
     answers_all,
     ask,
+    created,
+    ended,
+    events,
+    raw_handler,
+    realtime_section,
+    socket_provider,
+    text_of,
     websocket_handler,
 )
 from tests.trio_backend.test_cancellation_points import acting
+from tokenwire.messages import Message
 from tokenwire_trio import SocketProvider
 
 Call: TypeAlias = Callable[[SocketRoute, SocketProvider], Awaitable[None]]
@@ -209,3 +220,41 @@ async def test_a_cancelled_call_disturbs_no_other(section_of: SectionOf) -> None
 
 async def _ask_hello(provider: SocketProvider) -> None:
     assert await ask(provider, "Hello") == "Hello"
+
+
+@BOTH_WIRES
+async def test_a_request_that_is_given_up_in_time_is_never_sent(section_of: SectionOf) -> None:
+    """While another one, which is being written, is in its way."""
+    requests: list[str] = []
+    go_on = trio.Event()
+
+    async def waits(server: RawServer) -> None:
+        await go_on.wait()
+        while True:
+            request = await server.receive_request()
+            requests.append(json.dumps(request))
+            answer = f"r{len(requests)}"
+            await server.send(*events(created(request, answer), ended(request, answer)))
+
+    quirks = {"out_of_band": True} if section_of is realtime_section else {}
+    handler = raw_handler(waits)
+    async with socket_provider(
+        handler, lockstep_stream_pair, section_of=section_of, quirks=quirks
+    ) as (provider, network):
+        scope = trio.CancelScope()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(text_of, provider, [Message.user("first" * 10_000)])
+            await wait_all_tasks_blocked()
+            nursery.start_soon(_when_all_wait, scope.cancel)
+            with scope:
+                await text_of(provider, [Message.user("never mind")])
+            go_on.set()
+        assert await text_of(provider, [Message.user("last")]) == ""
+        assert len(network.connections) == 1
+    assert ["first" in requests[0], "last" in requests[1]] == [True, True]
+    assert len(requests) == 2
+
+
+async def _when_all_wait(act: Callable[[], None]) -> None:
+    await wait_all_tasks_blocked()
+    act()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from collections import Counter
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from tests.trio_backend.socket_servers import (
     HELLO,
     Peer,
     RawServer,
+    SectionOf,
     answers_all,
+    realtime_section,
     socket_provider,
     socket_section,
     text_of,
@@ -38,9 +41,11 @@ from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
 from tokenwire.tokens import End, TextDelta
+from tokenwire.wire import SOCKET_KINDS
 from tokenwire_trio import HTTPProvider, HTTPTokenStream, open_provider
 from tokenwire_trio.doctor import examine
 from tokenwire_trio.inbox import MAX_TOKENS
+from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.socket_provider import SocketProvider
 
 ANSWERS_ALL = websocket_handler(answers_all)
@@ -131,19 +136,41 @@ async def test_it_works_over_tls_and_leaves_nothing_behind(
 # Many answers
 
 
-async def test_a_hundred_answers_over_several_connections() -> None:
-    """Each token goes to its own caller, and no more connections are opened than are needed."""
-    texts = Counter[str]()
+@pytest.mark.parametrize(
+    "section_of",
+    [socket_section, partial(realtime_section, quirks={"out_of_band": True})],
+    ids=SOCKET_KINDS,
+)
+async def test_a_hundred_answers_over_several_connections(section_of: SectionOf) -> None:
+    """Each token goes to its own caller, however the server mixes them."""
+    texts: dict[str, str] = {}
+    sent: list[tuple[Peer, str]] = []
 
-    async def ask(provider: SocketProvider, question: str) -> None:
-        texts[await text_of(provider, [Message.user(question)])] += 1
+    async def answer(peer: Peer, request: dict[str, Any], response_id: str) -> None:
+        await peer.begin(request, response_id)
+        for letter in peer.question(request):
+            await peer.say(request, letter)
+            sent.append((peer, response_id))
+        await peer.end(request, response_id)
 
-    async with socket_provider(ANSWERS_ALL) as (provider, network):
+    async def mixes(peer: Peer) -> None:
+        async with brief_nursery() as nursery:
+            while True:
+                request = await peer.receive_request()
+                nursery.start_soon(answer, peer, request, f"r{len(peer.requests)}")
+
+    async def ask_for(provider: SocketProvider, question: str) -> None:
+        texts[question] = await text_of(provider, [Message.user(question)])
+
+    handler = websocket_handler(mixes)
+    async with socket_provider(handler, section_of=section_of) as (provider, network):
         async with trio.open_nursery() as nursery:
             for number in range(100):
-                nursery.start_soon(ask, provider, f"question {number}")
+                nursery.start_soon(ask_for, provider, f"question {number}")
         assert len(network.connections) == 7
-    assert texts == Counter(f"question {number}" for number in range(100))
+    assert texts == {f"question {number}": f"question {number}" for number in range(100)}
+    changes = sum(one != next_one for one, next_one in pairwise(sent))
+    assert changes > len(sent) / 2  # mixed indeed
 
 
 async def test_calls_wait_for_room_where_no_more_connections_may_be_opened() -> None:

@@ -53,26 +53,6 @@ async def finish(peer: Peer, response_id: str, text: str, status: str = "complet
     await peer.send("response.done", response={"id": response_id, "status": status})
 
 
-async def test_a_hundred_answers_out_of_band(autojump_clock: MockClock) -> None:
-    """Each gets its own text, with sixteen at most over one connection."""
-    section = realtime_section(quirks={"out_of_band": True})
-    texts: dict[str, str] = {}
-
-    async def ask_for(provider: HTTPProvider, text: str) -> None:
-        texts[text] = await ask(provider, text)
-
-    async with trio.open_nursery() as serving:
-        network = MemoryNetwork(serving, websocket_handler(speak))
-        async with (
-            SocketProvider(section, dial=network) as provider,
-            trio.open_nursery() as nursery,
-        ):
-            for number in range(100):
-                nursery.start_soon(ask_for, provider, f"answer {number}")
-        serving.cancel_scope.cancel()
-    assert texts == {f"answer {number}": f"answer {number}" for number in range(100)}
-
-
 async def test_leaving_an_answer_cancels_it_on_the_server(autojump_clock: MockClock) -> None:
     """Its place is free as soon as the server has stopped; allowances are told to the call."""
     section = realtime_section(pool=PoolSettings(max_connections=1))

@@ -19,6 +19,7 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.session import Events, OpenAnswer, SocketWire
 from tokenwire.tokens import End
+from tokenwire_trio import log
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.inbox import Inbox
@@ -136,6 +137,7 @@ class SocketCall:
             return self._not_opened(found)
         self._connection = found
         self._answer, self._inbox, writing = found.send(self._messages, self._config)
+        log.request(self._request)
         self._progress.phase = "send"
         failure = await self._attempt(writing.over.wait, self.clock.send_limit())
         self._progress.sent = writing.sent
