@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import runpy
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any, Final
 
 import attrs
@@ -15,9 +17,19 @@ import pytest
 import trio
 
 from tests.figures import Figures
+from tests.guides import blocks_of
 from tests.trio_backend.servers import Handler, ServerSide, socket_server
-from tests.trio_backend.socket_servers import Peer, socket_section, websocket_handler
+from tests.trio_backend.socket_servers import (
+    Peer,
+    answers_all,
+    socket_section,
+    websocket_handler,
+)
 from tokenwire.config import Config
+from tokenwire.connection_settings import PoolSettings
+from tokenwire.wire import SOCKET_KINDS
+from tokenwire_trio.inbox import MAX_TOKENS
+from tokenwire_trio.socket_connection import PING_INTERVAL_S, PONG_WAIT_S
 
 _ROOT: Final = Path(__file__).parents[1]
 _EXAMPLE: Final = _ROOT / "examples" / "socket_tool_loop.py"
@@ -105,12 +117,75 @@ def test_the_program_is_run_like_any_other(
     )
 
 
-def test_the_page_about_sockets_is_true(capsys: pytest.CaptureFixture[str]) -> None:
-    """Its configuration loads, and its program runs."""
-    page = _PAGE.read_text(encoding="utf-8")
-    (toml,) = re.findall(r"^```toml\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    (program,) = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    provider = Config.from_toml(toml, {"EXAMPLE_API_KEY": "k-123456789"}).provider
-    assert provider.kind == "openai-responses-ws"
+@contextmanager
+def _running(handler: Handler) -> Generator[str, None, None]:
+    """Serve in a thread, so that a program may have a trio run of its own; give the base URL."""
+    urls: Queue[str] = Queue()
+    scopes: list[trio.CancelScope] = []
+    tokens: list[trio.lowlevel.TrioToken] = []
+
+    async def serve() -> None:
+        tokens.append(trio.lowlevel.current_trio_token())
+        with trio.CancelScope() as scope:
+            scopes.append(scope)
+            async with socket_server(handler) as url:
+                urls.put(url)
+                await trio.sleep_forever()
+
+    thread = Thread(target=trio.run, args=(serve,))
+    thread.start()
+    try:
+        yield urls.get(timeout=20)
+    finally:
+        tokens[0].run_sync_soon(scopes[0].cancel)
+        thread.join(20)
+
+
+def _programs() -> list[str]:
+    return [block.code for block in blocks_of(_PAGE) if block.language == "python"]
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [
+        (0, "sent all: Who are you?\nsent what is new: And who am I?\n"),
+        (1, "left at C\nnext: Never mind. Hello!\n"),
+    ],
+)
+def test_a_program_of_the_page_runs(
+    program: int,
+    shown: str,
+    kind: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Over either API, against a server that answers with the question."""
+    with _running(websocket_handler(answers_all)) as base_url:
+        monkeypatch.setenv("TOKENWIRE_PROVIDER_KIND", kind)
+        monkeypatch.setenv("TOKENWIRE_PROVIDER_BASE_URL", base_url)
+        monkeypatch.setenv("TOKENWIRE_PROVIDER_MODEL", "some-model")
+        exec(_programs()[program], {})  # noqa: S102  # our own
+    assert capsys.readouterr().out == shown
+
+
+def test_the_page_shows_the_protocol_without_trio(capsys: pytest.CaptureFixture[str]) -> None:
+    """As one request."""
+    *_, program = _programs()
     exec(program, {})  # noqa: S102  # our own
     assert json.loads(capsys.readouterr().out)["type"] == "response.create"
+    assert len(_programs()) == 3
+
+
+def test_the_configurations_of_the_page_load() -> None:
+    """One for each API, and what the page says of their numbers is so."""
+    documents = [block.code for block in blocks_of(_PAGE) if block.language == "toml"]
+    providers = [
+        Config.from_toml(document, {"EXAMPLE_API_KEY": "k-123456789"}).provider
+        for document in documents
+    ]
+    assert [provider.kind for provider in providers] == list(SOCKET_KINDS)
+    page = _PAGE.read_text(encoding="utf-8")
+    assert f"at most `pool.max_idle` of them ({PoolSettings().max_idle})" in page
+    assert f"| {MAX_TOKENS} | the connection is read no further" in page
+    assert f"a ping every {PING_INTERVAL_S:g} s, {PONG_WAIT_S:g} s for its answer" in page
