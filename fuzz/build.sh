@@ -8,7 +8,7 @@ set -euo pipefail
 cd "${SRC:=/src}/tokenwire"
 : "${OUT:=/out}"
 
-python3 -m pip install '.[trio]'
+python3 -m pip install '.[trio]' trustme
 seeds=$(mktemp -d)
 trap 'rm -rf "$seeds"' EXIT
 python3 -m fuzz.make_seeds "$seeds"

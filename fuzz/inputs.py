@@ -44,6 +44,7 @@ HARNESSES: Final = {
     "exchange": Harness("response", 768, 2),
     "splits": Harness("response", 768, 2),
     "body_framing": Harness("http1", 384, 2),
+    "tls_records": Harness("tls_records", 256, 1),
     "responses_session": Harness("responses_session", 768, 2),
     "realtime_session": Harness("realtime_session", 768, 2),
 }
@@ -89,7 +90,7 @@ def seeds(name: str) -> list[bytes]:
             found = list(_responses(size))
         case "body_framing":
             found = list(_framed_responses(size // 4))
-        case "responses_session" | "realtime_session":
+        case "responses_session" | "realtime_session" | "tls_records":
             found = [file.read_bytes() for file in sorted((_SCRIPTS / name).iterdir())]
         case wire:
             # Azure's chunks are chat completions, and more.

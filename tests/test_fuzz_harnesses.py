@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import trio
 from hypothesis import given, settings
 
-from fuzz import fuzz_anthropic, fuzz_body_framing, fuzz_splits, fuzz_sse
+from fuzz import fuzz_anthropic, fuzz_body_framing, fuzz_splits, fuzz_sse, fuzz_tls_records
 from fuzz.__main__ import fuzz_with_hypothesis, load
 from fuzz.completeness import may_be_whole
 from fuzz.exchanges import Response
@@ -21,6 +22,7 @@ from tests.split_points import EXHAUSTIVE
 from tokenwire.sse import SSEDecoder
 from tokenwire.wire import WIRE_KINDS
 from tokenwire.wire.anthropic.answer import MessageReader
+from tokenwire_trio.tls_stream import TLSStream
 
 ROOT = Path(__file__).parents[1]
 
@@ -78,6 +80,21 @@ def test_framing_that_h11_refuses_is_found(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr("tokenwire_trio.plain_chunks._BETWEEN", lenient)
     with pytest.raises(AssertionError):
         fuzz_body_framing.one_input(b"1\n.\r\n0\r\n\r\n")
+
+
+def test_damaged_records_that_pass_for_the_end_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness of TLS sees where an error would be taken for an end, as an attacker wants it."""
+    right = TLSStream.receive_some
+
+    async def wrong(self: TLSStream, max_bytes: int | None = None) -> bytes:
+        try:
+            return await right(self, max_bytes)
+        except trio.BrokenResourceError:
+            return b""
+
+    monkeypatch.setattr(TLSStream, "receive_some", wrong)
+    with pytest.raises(AssertionError):
+        fuzz_tls_records.one_input(b"say 5\nsay 40\nflip 40\nbye\n")
 
 
 def test_half_an_answer_that_passes_for_a_whole_one_is_found(

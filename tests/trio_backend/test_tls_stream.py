@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import trio
 import trustme
+from hypothesis import given
+from hypothesis import strategies as st
 from trio.testing import check_two_way_stream, lockstep_stream_pair, memory_stream_pair
 
+from fuzz import fuzz_tls_records
 from tokenwire_trio.tls_stream import TLSStream
 
 
@@ -209,3 +212,22 @@ async def test_a_certificate_of_an_unknown_authority_is_refused(
         with pytest.raises(ssl.SSLCertVerificationError):
             await client.do_handshake()
         nursery.cancel_scope.cancel()
+
+
+_PLACES = st.integers(0, 120)
+_STEPS = st.one_of(
+    st.sampled_from(["ask", "bye", "say 16384", "say 16385", "say 40000"]),
+    st.builds("say {}".format, st.integers(1, 50)),
+    st.builds("flip {}".format, _PLACES),
+    st.builds("cut {}".format, _PLACES),
+    st.builds("leave {}".format, _PLACES),
+    st.builds("raw {}".format, st.binary(max_size=30).map(bytes.hex)),
+)
+
+
+@given(st.sampled_from(["1.2", "1.3"]), st.lists(_STEPS, max_size=8))
+def test_it_receives_refuses_and_closes_as_trios_own_tls_does(
+    version: str, steps: list[str]
+) -> None:
+    """However records are damaged, cut off, added or left unread, and however they arrive."""
+    fuzz_tls_records.one_input("\n".join([version, *steps]).encode())
