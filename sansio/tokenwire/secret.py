@@ -91,6 +91,13 @@ class Secret:
 CredentialSource = Callable[[], Awaitable[Secret]]
 
 
+def _forms(secret: str) -> set[str]:
+    """Return how a server may write what we sent: also as in a URL, and within JSON."""
+    escaped = secret.replace("\\", "\\\\").replace('"', '\\"')
+    # Some JSON encoders escape slashes as well, which RFC 8259 section 7 lets them.
+    return {secret, quote(secret, safe=""), escaped, escaped.replace("/", "\\/")}
+
+
 class Scrubber:
     """Removes secrets, whole and in long parts, from text that a server sent.
 
@@ -103,8 +110,7 @@ class Scrubber:
         parts: set[str] = set()
         words: set[str] = set()
         for secret in secrets:
-            # A server may echo what we sent in a URL: percent-encoded.
-            for form in {secret, quote(secret, safe="")}:
+            for form in _forms(secret):
                 if len(form) >= KEY_PART_LENGTH:
                     last = len(form) - KEY_PART_LENGTH
                     parts.update(form[i : i + KEY_PART_LENGTH] for i in range(last + 1))

@@ -161,6 +161,12 @@ def test_a_percent_encoded_key_is_replaced() -> None:
     assert Scrubber([key]).scrub(f"GET /?key={quote(key, safe='')}") == f"GET /?key={REDACTED}"
 
 
+@pytest.mark.parametrize("form", [r"a\"b\\c/d+e", r"a\"b\\c\/d+e"])
+def test_a_key_within_json_is_replaced(form: str) -> None:
+    """A key that comes back in a JSON text has its quotes escaped, and perhaps its slashes."""
+    assert Scrubber([r"""a"b\c/d+e"""]).scrub(f'{{"key":"{form}"}}') == f'{{"key":"{REDACTED}"}}'
+
+
 def test_a_key_of_eight_characters_is_replaced_wherever_it_stands() -> None:
     """Eight characters are a run, also in the middle of a word."""
     assert Scrubber(["abcdefgh"]).scrub("xabcdefghx") == f"x{REDACTED}x"

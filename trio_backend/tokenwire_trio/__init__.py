@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from tokenwire_trio.fallback import Fallback, may_succeed_elsewhere
     from tokenwire_trio.limited import Limited, Rate
     from tokenwire_trio.provider import HTTPProvider, OpenAIProvider, open_provider
+    from tokenwire_trio.recording import Recording
+    from tokenwire_trio.recording_format import RecordingError
+    from tokenwire_trio.replaying import Replaying
     from tokenwire_trio.retrying import Retrying
     from tokenwire_trio.socket_provider import SocketProvider
     from tokenwire_trio.stream import HTTPTokenStream
@@ -30,6 +33,9 @@ __all__ = [
     "Limited",
     "OpenAIProvider",
     "Rate",
+    "Recording",
+    "RecordingError",
+    "Replaying",
     "Retrying",
     "SocketProvider",
     "may_succeed_elsewhere",
@@ -44,6 +50,9 @@ _HOMES: Final = {
     "Limited": "tokenwire_trio.limited",
     "OpenAIProvider": "tokenwire_trio.provider",
     "Rate": "tokenwire_trio.limited",
+    "Recording": "tokenwire_trio.recording",
+    "RecordingError": "tokenwire_trio.recording_format",
+    "Replaying": "tokenwire_trio.replaying",
     "Retrying": "tokenwire_trio.retrying",
     "SocketProvider": "tokenwire_trio.socket_provider",
     "may_succeed_elsewhere": "tokenwire_trio.fallback",

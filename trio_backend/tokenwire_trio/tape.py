@@ -1,0 +1,224 @@
+"""What a recording writes of one call: its lines, without secrets, as things happen."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, final
+
+import attrs
+import msgspec
+import trio
+
+from tokenwire.completion import Completion
+from tokenwire.endpoint import Endpoint
+from tokenwire.errors import ProviderError, Sent
+from tokenwire.exchange import Exchange, State
+from tokenwire.request import HTTPRequest
+from tokenwire.response import ResponseInfo
+from tokenwire.secret import REDACTED, Scrubber, names_credential
+from tokenwire.tokens import Token
+from tokenwire.wire.base import Wire
+from tokenwire_trio.appended_file import AppendedFile
+from tokenwire_trio.recording_format import (
+    VERSION,
+    DataLine,
+    EndLine,
+    EOFLine,
+    FailureLine,
+    HeadLine,
+    Line,
+    Outcome,
+    RequestLine,
+    encode,
+)
+from tokenwire_trio.redacted_body import Piece, RedactedBody
+
+
+@final
+class Tape:
+    """What one call writes: an exchange, or two where its credential had to be renewed.
+
+    Args:
+        path: The file.
+        prompts: Whether to keep the body of requests.
+    """
+
+    def __init__(self, path: Path, *, prompts: bool) -> None:
+        self._path = path
+        self._prompts = prompts
+        self._file: AppendedFile | None = None
+        self._current: TapedExchange | None = None
+
+    def record(
+        self, exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint
+    ) -> TapedExchange:
+        """Begin an exchange; see `tokenwire_trio.tap.Tap`.
+
+        Raises:
+            OSError: If the file cannot be written.
+        """
+        if self._current is not None:
+            self._current.end("renewed", None)
+        if self._file is None:
+            self._file = AppendedFile(self._path)
+        scrubber = endpoint.scrubber()
+        begin = _request_line(request, wire, endpoint, scrubber, prompts=self._prompts)
+        self._file.write(encode([begin]))
+        if self._file.failure is not None:
+            raise self._file.failure
+        self._current = TapedExchange(exchange, begin.exchange, self._file, scrubber)
+        return self._current
+
+    def close(self, error: BaseException | None) -> OSError | None:
+        """Write how it ended, for whatever reason.
+
+        Args:
+            error: What the block is left with.
+
+        Returns:
+            Why not all could be written, None if it was.
+        """
+        if self._file is None:
+            return None
+        if self._current is not None:
+            self._current.end(None, error)
+        self._file.close()
+        return self._file.failure
+
+
+@final
+class TapedExchange:
+    """Stands in front of an exchange, and writes what comes before the exchange reads it.
+
+    Args:
+        exchange: What reads the answer.
+        name: Of the exchange, in the file.
+        file: Where to write.
+        scrubber: Removes the endpoint's secrets.
+    """
+
+    def __init__(
+        self, exchange: Exchange, name: str, file: AppendedFile, scrubber: Scrubber
+    ) -> None:
+        self._exchange = exchange
+        self._name = name
+        self._file = file
+        self._scrubber = scrubber
+        self._began = trio.current_time()
+        self._body = RedactedBody(scrubber)
+        self._error: ProviderError | None = None
+
+    @property
+    def state(self) -> State:
+        """Where the exchange stands."""
+        return self._exchange.state
+
+    @property
+    def response(self) -> ResponseInfo:
+        """The response as far as its head has come."""
+        return self._exchange.response
+
+    def partial(self) -> Completion:
+        """Return what has come so far."""
+        return self._exchange.partial()
+
+    def receive_head(
+        self, status: int, headers: Iterable[tuple[str, str]]
+    ) -> list[Token | ProviderError]:
+        """Take a response head."""
+        fields = list(headers)
+        redacted = [(name, self._redacted(name, value)) for name, value in fields]
+        self._write(HeadLine(self._name, self._time(), status, redacted))
+        return self._noted(self._exchange.receive_head(status, fields))
+
+    def _redacted(self, name: str, value: str) -> str:
+        # Allowances of tokens are no tokens.
+        secret = names_credential(name) and "ratelimit" not in name.lower().replace("-", "")
+        return REDACTED if secret else self._scrubber.scrub(value)
+
+    def receive_data(self, data: bytes) -> list[Token | ProviderError]:
+        """Take the next bytes of the response body."""
+        pieces = self._body.receive(self._time(), data)
+        if pieces:
+            self._file.write(encode(self._data_lines(pieces)))
+        return self._noted(self._exchange.receive_data(data))
+
+    def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
+        """Take the end of the response body."""
+        self._write(EOFLine(self._name, self._time(), clean))
+        return self._noted(self._exchange.receive_eof(clean))
+
+    def receive_failure(self, error: ProviderError) -> list[Token | ProviderError]:
+        """Take a failure of the transport."""
+        facts = {
+            name: self._scrubber.scrub(value) if isinstance(value, str) else value
+            for name, value in error.facts().items()
+        }
+        self._write(FailureLine(self._name, self._time(), facts))
+        return self._noted(self._exchange.receive_failure(error))
+
+    def end(self, outcome: Outcome | None, error: BaseException | None) -> None:
+        """Write how the exchange ended.
+
+        Args:
+            outcome: How, None for what its state says.
+            error: What its block was left with.
+        """
+        told = error if isinstance(error, ProviderError) else self._error
+        sent: Sent = "all" if told is None else told.sent
+        message = None if told is None else self._scrubber.scrub(str(told))
+        how = outcome or _OUTCOMES.get(self._exchange.state, "left")
+        self._write(EndLine(self._name, self._time(), how, sent, message))
+
+    def _noted(self, events: list[Token | ProviderError]) -> list[Token | ProviderError]:
+        if events and isinstance(events[-1], ProviderError):
+            self._error = events[-1]
+        return events
+
+    def _time(self) -> float:
+        return round(trio.current_time() - self._began, 6)
+
+    def _write(self, line: Line) -> None:
+        """Write a line, and before it what was held back."""
+        self._file.write(encode([*self._data_lines(self._body.rest()), line]))
+
+    def _data_lines(self, pieces: Iterable[Piece]) -> list[DataLine]:
+        return [_data_line(self._name, piece) for piece in pieces]
+
+
+#: How an exchange ended whose block is left.
+_OUTCOMES: Final[dict[State, Outcome]] = {State.DONE: "complete", State.FAILED: "failed"}
+
+
+def _data_line(name: str, piece: Piece) -> DataLine:
+    try:
+        return DataLine(name, piece.t, text=piece.data.decode(), more=piece.more)
+    except UnicodeDecodeError:
+        return DataLine(name, piece.t, base64=piece.data, more=piece.more)
+
+
+def _request_line(
+    request: HTTPRequest, wire: Wire, endpoint: Endpoint, scrubber: Scrubber, *, prompts: bool
+) -> RequestLine:
+    body = scrubber.scrub(request.body.decode()) if prompts else "null"
+    return RequestLine(
+        tokenwire_recording=VERSION,
+        exchange=secrets.token_hex(6),  # other programs may write to the same file
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        provider=endpoint.name,
+        wire=wire.kind,
+        quirks=dict(endpoint.quirks),
+        limits=attrs.asdict(endpoint.limits),
+        base_url=scrubber.scrub(endpoint.base_url),
+        method=request.method,
+        url=scrubber.scrub(request.url),
+        headers=[
+            (name, REDACTED if names_credential(name) else scrubber.scrub(value))
+            for name, value in request.headers
+        ],
+        body=msgspec.json.decode(body),
+        body_bytes=len(request.body),
+    )
