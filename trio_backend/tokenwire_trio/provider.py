@@ -21,6 +21,7 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.proxy_environment import proxy_from_environ
 from tokenwire.secret import Secret
 from tokenwire.wire import SOCKET_KINDS, Wire, wire_by_kind
+from tokenwire_trio import log
 from tokenwire_trio.call import Call
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.credentials import Credentials
@@ -49,6 +50,9 @@ class HTTPProvider:
         h11_only: Have h11 read the body of every answer, where its chunks are otherwise read in a
             quicker way that accepts the same (see `plain_chunks`). For comparison, and to be on the
             safe side.
+
+    Attributes:
+        section: What it was opened with.
 
     Raises:
         ConfigError: If the wire format is unknown, or what the environment calls a proxy is none.
@@ -81,6 +85,7 @@ class HTTPProvider:
         self._wire.check_quirks(section.endpoint.quirks)
         self._endpoint = self._authenticated = section.endpoint
         self._defaults = section.defaults
+        self.section: Final = section
         self._credentials = Credentials(section.endpoint.credential, self._name)
         self._dialer = Dialer(section.endpoint, proxy_for(section.endpoint), dial)
         self._observer = observer
@@ -153,6 +158,7 @@ class HTTPProvider:
         exchange = Exchange(self._wire, endpoint)
         request = exchange.send(messages, config)
         self._connections.prepare()
+        log.request(request)
         return Call(
             exchange if tap is None else tap(exchange, request, self._wire, endpoint),
             request,
@@ -305,6 +311,7 @@ class AnswerBlock:
         except BaseException:
             await self._stream.aclose()
             raise
+        log.begun(self._stream)
         return self._stream
 
     async def __aexit__(
@@ -317,3 +324,4 @@ class AnswerBlock:
             await self._stream.finish()  # noqa: ASYNC102  # gives up at once when cancelled
         else:
             await self._stream.aclose()
+        log.ended(self._stream)
