@@ -24,6 +24,7 @@ from tokenwire.provider import TokenStream
 from tokenwire.response import ResponseInfo
 from tokenwire.retry_policy import Attempt, attempts_note
 from tokenwire.tokens import Token
+from tokenwire_trio import log
 from tokenwire_trio.conflict import ConflictDetector
 
 #: Is told of each attempt that failed, at once: the place for a log line or a counter.
@@ -127,6 +128,7 @@ class AttemptedStream:
         number = len(self._attempts) + 1
         attempt = self._plan.judge(error, number, answer_begun=self._begun)
         self._attempts += (attempt,)
+        log.attempt(self._plan.whose, attempt)
         if attempt.delay_s is None:
             self._failure = error
             # Of wrappers in one another each adds its note, and their attempts are not the same.

@@ -8,6 +8,7 @@ from typing import Final, final
 import h11
 import trio
 
+from tokenwire_trio import log
 from tokenwire_trio.closing import close_now
 from tokenwire_trio.http1 import BodyPart, PeerClosedError, RequestCycle, ResponseHead
 from tokenwire_trio.nursery import brief_nursery
@@ -30,6 +31,10 @@ UNWATCHED_BYTES: Final = 64 * 1024
 class HTTPConnection:
     """A connection that carries one request at a time.
 
+    Args:
+        stream: A stream to the server.
+        peer: Its host and port.
+
     Every method but `aclose` raises what the stream and the framing raise: `PeerClosedError`,
     `h11.RemoteProtocolError`, `trio.BrokenResourceError`; and `trio.ClosedResourceError` once it
     is closed.
@@ -43,10 +48,12 @@ class HTTPConnection:
             before that.
     """
 
-    __slots__ = ("_stream", "announces_limits", "answered", "closed", "idle_since")
+    __slots__ = ("_peer", "_stream", "announces_limits", "answered", "closed", "idle_since")
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, peer: str) -> None:
         self._stream = stream
+        self._peer = peer
+        log.connection("opened", peer)
         self.closed: bool = False
         self.answered: bool = False
         self.announces_limits: bool = False
@@ -106,11 +113,17 @@ class HTTPConnection:
                 return
             left -= len(part.data)
 
+    def take(self) -> None:
+        """Note that it is used again."""
+        log.connection("reused", self._peer)
+
     async def is_quiet(self) -> bool:
         """Tell whether nothing came since the last response; see `quiet`."""
         return await is_quiet(self._stream)
 
     async def aclose(self) -> None:
         """Close the connection now, without a farewell to the peer and even when cancelled."""
+        if not self.closed:
+            log.connection("closed", self._peer)
         self.closed = True
         await close_now(self._stream)

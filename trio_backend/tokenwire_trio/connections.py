@@ -109,6 +109,7 @@ class Connections:
                 if not still_good:
                     await connection.aclose()
             if still_good:
+                connection.take()
                 return connection
         return None
 
@@ -131,7 +132,7 @@ class Connections:
 
     async def open(self, progress: Progress) -> HTTPConnection:
         """Open another connection."""
-        return HTTPConnection(await self._dialer.open(progress))
+        return HTTPConnection(await self._dialer.open(progress), str(self._dialer.origin))
 
     def park(self, connection: HTTPConnection) -> bool:
         """Keep a connection for the next lease.

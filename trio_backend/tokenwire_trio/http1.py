@@ -171,7 +171,7 @@ class RequestCycle:
         if self._chunks is None:
             self._h11.receive_data(data)
         elif not data:
-            self._let_h11_read_on(data)
+            self._let_h11_read_on(data)  # to say what the connection's end means here
         else:
             self._pieces += self._chunks.receive(data)
             if self._chunks.damaged:
@@ -209,21 +209,23 @@ class RequestCycle:
             h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
         """
         while self._head is None:
+            self._feed_head()
             self._check_beginning()
             match self._next_event():
                 case h11.Response() as event:
                     self._end_head(event)
                 case h11.InformationalResponse():
                     self._count_interim_response()
-                case _ if self._arrived:
-                    self._feed_head()
                 case _:
-                    self._check_head_size(self._received_bytes)
-                    return None
+                    if not self._arrived:
+                        self._check_head_size(self._received_bytes)
+                        return None
         return self._head
 
     def _feed_head(self) -> None:
         """Give h11 what has come, but nothing of the body."""
+        if not self._arrived:
+            return
         data = self._arrived.pop(0)
         blank_line = _BLANK_LINE.search(data)
         end = blank_line.end() if blank_line else len(data)

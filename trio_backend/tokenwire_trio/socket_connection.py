@@ -29,6 +29,7 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
 from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, Session, SocketWire
 from tokenwire.wire.malformed import limit_error
+from tokenwire_trio import log
 from tokenwire_trio.call import REFUSAL_WAIT_S
 from tokenwire_trio.close_codes import closed_error
 from tokenwire_trio.http1 import PeerClosedError, RequestCycle, ResponseHead
@@ -139,6 +140,7 @@ class SocketConnection:
         self._something_to_write = trio.Event()
         self._told_to_end = trio.Event()
         self._waits_for_reader = False
+        self._vacancy = (True, True)
         self._session: Session | None = None
         self._has_been_closed = False
         self.failure: ProviderError | None = None
@@ -173,6 +175,7 @@ class SocketConnection:
         inbox = self._inboxes[answer] = Inbox()
         writing = self._writings[answer] = Writing()
         self._something_to_write.set()
+        self._vacancy = self._vacancy_now
         return answer, inbox, writing
 
     def abandon(self, answer: OpenAnswer) -> None:
@@ -184,7 +187,7 @@ class SocketConnection:
             self.session.abandon(answer)
             self._something_to_write.set()
             self.retire_if_over()
-            self._on_change()
+            self._tell_of_vacancy()
 
     def retire_if_over(self) -> None:
         """End a connection that takes no more requests and has nothing left to do."""
@@ -257,6 +260,7 @@ class SocketConnection:
             self._end_answers()
             self.over.set()
             if self._session is not None:
+                log.connection("closed", self._peer)
                 self._on_change()
 
     async def _run(self, status: trio.TaskStatus[Opening]) -> Opening:
@@ -264,6 +268,7 @@ class SocketConnection:
             async with brief_nursery() as nursery:
                 websocket = await self._open(nursery)
                 if websocket is not None:
+                    log.connection("opened", self._peer)
                     status.started(None)
                     await self._serve(websocket, nursery)
                 nursery.cancel_scope.cancel()
@@ -361,7 +366,19 @@ class SocketConnection:
         self._something_to_write.set()
         for delivery in deliveries:
             await self._deliver(delivery)
-        self._on_change()
+        self._tell_of_vacancy()
+
+    @property
+    def _vacancy_now(self) -> tuple[bool, bool]:
+        """Whether there is room for a request, and for another connection in place of this one."""
+        return self.session.has_room(trio.current_time()), self.session.idle
+
+    def _tell_of_vacancy(self) -> None:
+        """Tell the pool, but not of each message: with many connections it has much to look at."""
+        vacancy = self._vacancy_now
+        if vacancy != self._vacancy:
+            self._vacancy = vacancy
+            self._on_change()
 
     async def _deliver(self, delivery: Delivery) -> None:
         inbox = self._inboxes.get(delivery.answer)

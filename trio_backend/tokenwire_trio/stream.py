@@ -11,6 +11,7 @@ from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
+from tokenwire_trio import log
 from tokenwire_trio.call import Events
 from tokenwire_trio.conflict import ConflictDetector
 from tokenwire_trio.tap import ReceivingExchange
@@ -128,6 +129,7 @@ class HTTPTokenStream:
         last = events[-1] if events else None
         if isinstance(last, ProviderError):
             self._failure = last
+            log.failed(last)
             del events[-1]
         # Only the last event can be an error.
         self._tokens = cast("list[Token]", events)
