@@ -41,7 +41,8 @@ class PoolSettings:
 #: the one registered for SOCKS.
 PROXY_PORTS: Final = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+#: Compiled where it is used, as that takes half a millisecond.
+_CONTROL: Final = r"[\x00-\x1f\x7f\ud800-\udfff]"
 
 #: RFC 1929 section 2 gives their lengths one byte.
 _MAX_SOCKS_BYTES: Final = 255
@@ -63,7 +64,7 @@ def _check_proxy_url(instance: Any, attribute: attrs.Attribute[Any], value: Any)
 
 def _check_username(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     check.text(instance, attribute, value)
-    if value is not None and _CONTROL.search(value):
+    if value is not None and re.search(_CONTROL, value):
         raise ValueError("username holds a control character: remove it")
 
 

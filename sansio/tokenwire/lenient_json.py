@@ -7,11 +7,14 @@ of thousands of digits, unexpected types) and gives plain values, or one of two 
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Iterable
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from json import JSONDecoder
 
 # Possessive, so that a long string costs neither time nor memory.
 _STRING: Final = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?'
@@ -60,7 +63,7 @@ def decode(data: bytes, max_depth: int) -> object:
     if text.count("[") + text.count("{") > max_depth and _depth(text) > max_depth:
         raise TooDeepError
     try:
-        return _DECODER.decode(text)
+        return _decoder().decode(text)
     except RecursionError:  # the caller's own stack was nearly used up
         raise TooDeepError from None
     except ValueError:
@@ -119,10 +122,12 @@ def _no_constant(_: str) -> None:
     return None
 
 
-#: Made once: `json.loads` would make one each time, which takes longer than decoding most events.
-_DECODER: Final = json.JSONDecoder(
-    parse_int=_parse_int, parse_float=_parse_float, parse_constant=_no_constant
-)
+@cache
+def _decoder() -> JSONDecoder:
+    """Return the one decoder: making one takes longer than decoding most events."""
+    from json import JSONDecoder  # most programs never meet what is not quite JSON
+
+    return JSONDecoder(parse_int=_parse_int, parse_float=_parse_float, parse_constant=_no_constant)
 
 
 def repaired(text: str) -> str:
@@ -156,4 +161,6 @@ def as_count(value: object) -> int | None:
 
 def compact(value: object) -> str:
     """Write a decoded value as one line of JSON, with its strings repaired."""
-    return repaired(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    from json import dumps  # most programs never need it
+
+    return repaired(dumps(value, ensure_ascii=False, separators=(",", ":")))

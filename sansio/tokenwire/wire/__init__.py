@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from tokenwire import _validation as check
-from tokenwire.config import ConfigError
 from tokenwire.wire.base import Answer, EncodedRequest, Wire
 
 if TYPE_CHECKING:
@@ -97,5 +96,7 @@ def socket_wire_by_kind(kind: str) -> SocketWire:
 
             return OpenAIRealtime()
         case _:
+            from tokenwire.config import ConfigError  # who gets here has one to read
+
             known = (*WIRE_KINDS, *SOCKET_KINDS)
             raise ConfigError(f"unknown wire format {kind!r}{check.nearest(kind, known)}")

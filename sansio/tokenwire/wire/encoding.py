@@ -6,7 +6,6 @@ it, and how `ProviderConfig.extra` gets in, is the same for all.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -184,6 +183,8 @@ def arguments_object(call: ToolCall) -> dict[str, Any]:
 
 def base64_text(data: bytes) -> str:
     """Return bytes in base64."""
+    import base64  # only those who send images pay for it
+
     return base64.b64encode(data).decode()
 
 
