@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final, TypeAlias, assert_never, final
 
@@ -288,7 +289,7 @@ class CompletionBuilder:
         self._choices: dict[int, _GrowingChoice] = {}
         self._text: _TextBlock | None = None  # what a further text of choice 0 continues
         self._end: End | None = None
-        self._max_bytes = max_bytes
+        self._max_bytes = math.inf if max_bytes is None else max_bytes
         self._bytes = 0
 
     def extend(self, tokens: Sequence[Token]) -> int:
@@ -297,32 +298,26 @@ class CompletionBuilder:
         Returns:
             How many of them were taken before the bound was reached: normally all.
         """
-        if self._text is not None and self._extend_text(self._text, tokens):
-            return len(tokens)
+        if self._text is not None:
+            # Tokens that all continue the text of choice 0, as nearly all reads bring them.
+            texts = [
+                token.text
+                for token in tokens
+                if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
+            ]
+            text = "".join(texts)
+            size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
+            if len(texts) == len(tokens) and size <= self._max_bytes:
+                self._text.add(text)
+                self._bytes = size
+                return len(tokens)
         for taken, token in enumerate(tokens):
             size = self._bytes + self._cost(token)
-            if self._max_bytes is not None and size > self._max_bytes:
+            if size > self._max_bytes:
                 return taken
             self._bytes = size
             self._add(token)
         return len(tokens)
-
-    def _extend_text(self, last: _TextBlock, tokens: Sequence[Token]) -> bool:
-        """Take tokens that all continue the text of choice 0, as nearly all reads bring them."""
-        texts = [
-            token.text
-            for token in tokens
-            if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
-        ]
-        if len(texts) != len(tokens):
-            return False
-        text = "".join(texts)
-        size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
-        if self._max_bytes is not None and size > self._max_bytes:
-            return False
-        last.add(text)
-        self._bytes = size
-        return True
 
     def _add(self, token: Token) -> None:
         if isinstance(token, End):

@@ -236,7 +236,8 @@ class SSEDecoder:
             end = data.index(b"\n\n") + 2
             self._receive_lines(data[:end], items)
             return data[end:]
-        data = bytes(self._line) + data  # a block that was cut in its first line is whole again
+        # A block that was cut in its first line is whole again, and copied once: it may be large.
+        data = b"".join((self._line, data))
         self._line.clear()
         return data
 
@@ -304,7 +305,7 @@ class SSEDecoder:
         rest = data
         if _LF in data:  # often it is not, where a line comes in many pieces
             *lines, rest = data.split(b"\n")
-            lines[0] = bytes(self._line) + lines[0]
+            lines[0] = b"".join((self._line, lines[0]))
             self._line.clear()
             for line in lines:
                 if not self._exceeded:
