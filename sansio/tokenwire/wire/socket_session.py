@@ -237,10 +237,8 @@ class SocketSession(ABC, Generic[AnswerT]):
             self._withdraw(answer)
         return [Delivery(answer, elsewhere=True) for answer in moved if answer.is_awaited]
 
-    def _read(self, answer: AnswerT, data: bytes, *, is_last: bool = False) -> Events:
+    def _read(self, answer: AnswerT, data: bytes) -> Events:
         """Let an answer's exchange read a message, as a line of its body."""
         exchange = answer.exchange
         events = exchange.receive_head(200, self._headers) if not answer.has_begun else []
-        events += exchange.receive_data(as_line(data))
-        # Where the reader finds no end in the last one, there is none: an odd way to write a type.
-        return events + exchange.receive_eof(clean=True) if is_last else events
+        return events + exchange.receive_data(as_line(data))

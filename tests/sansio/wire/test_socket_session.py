@@ -9,9 +9,10 @@ import pytest
 
 from tests.sansio.wire.socket_peers import CONFIG, HELLO, write
 from tokenwire.endpoint import Endpoint, Limits
-from tokenwire.errors import MalformedResponseError, NetworkError, OtherError
+from tokenwire.errors import MalformedResponseError, NetworkError, OtherError, RateLimitError
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
+from tokenwire.response import RateLimit
 from tokenwire.session import OpenAnswer, Session
 from tokenwire.wire import SOCKET_KINDS, socket_wire_by_kind
 
@@ -102,6 +103,25 @@ def test_requests_that_were_not_sent_outlive_their_connection(
     assert session.idle
 
 
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("openai-responses-ws", "websocket_connection_limit_reached"),
+        ("openai-realtime", "session_expired"),
+    ],
+)
+def test_requests_that_were_not_sent_leave_a_connection_at_its_end(kind: str, code: str) -> None:
+    """They would be refused as well; an idle connection may be told, too."""
+    session = new_session(kind, {})
+    answer = session.send(HELLO, CONFIG, 0)
+    (delivery,) = session.receive_message(f'{{"type":"error","error":{{"code":"{code}"}}}}')
+    assert delivery.answer is answer
+    assert delivery.elsewhere
+    assert session.idle
+    assert session.expired(0)
+    assert session.message_to_send() is None
+
+
 @several
 def test_a_connection_that_cannot_be_trusted_keeps_no_request(
     kind: str, quirks: Mapping[str, Any]
@@ -130,6 +150,24 @@ def test_an_error_is_never_about_what_was_not_sent(kind: str, quirks: Mapping[st
     assert requests_for(session) == [answer]
 
 
+@several
+def test_an_error_that_may_be_anybodys_leaves_nobody_waiting(
+    kind: str, quirks: Mapping[str, Any]
+) -> None:
+    """What was asked for fails, and what was not is for another connection."""
+    session = new_session(kind, quirks)
+    for _ in range(2):
+        session.send(HELLO, CONFIG, 0)
+    write(session)
+    waiting = session.send(HELLO, CONFIG, 0)
+    *failed, moved = session.receive_message('{"type":"error","code":"server_error"}')
+    assert [len(each.events) for each in failed] == [1, 1]
+    assert moved.answer is waiting
+    assert moved.elsewhere
+    assert session.broken
+    assert session.idle
+
+
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
 def test_no_answer_begins_before_it_is_asked_for(kind: str) -> None:
     """What begins then is of somebody else."""
@@ -152,6 +190,20 @@ def test_nothing_that_is_said_shows_in_a_message() -> None:
 
 
 # The end
+
+
+@pytest.mark.parametrize("kind", SOCKET_KINDS)
+def test_a_refused_connection_is_a_failed_request(kind: str) -> None:
+    """With the API's own codes, headers and ids."""
+    exchange = Exchange(socket_wire_by_kind(kind), Endpoint(base_url="https://host.example/v1"))
+    exchange.send(HELLO, CONFIG)
+    headers = (("x-request-id", "req_1"), ("retry-after", "2"), ("x-ratelimit-limit-requests", "5"))
+    exchange.receive_head(429, headers)
+    exchange.receive_data(b'{"error":{"code":"rate_limit_exceeded","message":"Slow."}}')
+    (error,) = exchange.receive_eof(clean=True)
+    assert isinstance(error, RateLimitError)
+    assert (error.request_id, error.retry_after) == ("req_1", 2)
+    assert exchange.response.rate_limits == (RateLimit(name="requests", limit=5),)
 
 
 @pytest.mark.parametrize("kind", SOCKET_KINDS)

@@ -180,8 +180,11 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
             self._release(answer)
         if not answer.is_awaited:
             return []
-        events = self._read(answer, data, is_last=is_last)
-        if answer.is_over and not is_last:
+        events = self._read(answer, data)
+        if is_last:
+            # Where the reader found no end in it, there is none: an odd way to write its type.
+            events += answer.exchange.receive_eof(clean=True)
+        elif answer.is_over:
             self._stop(answer)  # it failed here, but the server does not know
         if events and isinstance(events[-1], End) and not self._is_out_of_band:
             self._conversation.hold(answer, events[-1])
@@ -191,11 +194,12 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
         response_id = envelope.of_response
         if response_id is None:
             return None
-        return next((each for each in self._busy() if each.response_id == response_id), None)
+        answers = self._answers.values()
+        return next((each for each in answers if each.response_id == response_id), None)
 
-    def _read(self, answer: RealtimeAnswer, data: bytes, *, is_last: bool = False) -> Events:
+    def _read(self, answer: RealtimeAnswer, data: bytes) -> Events:
         is_first = not answer.has_begun
-        events = super()._read(answer, data, is_last=is_last)
+        events = super()._read(answer, data)
         if is_first:
             answer.exchange.receive_rate_limits(self._rate_limits)
         return events

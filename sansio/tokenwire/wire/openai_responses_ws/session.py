@@ -139,15 +139,15 @@ class ResponsesSession(SocketSession[LaneAnswer]):
         if envelope.lane is not None:
             lane = self._lanes.find(envelope.lane)
             return lane.answer if lane is not None else None
-        busy = self._busy()
+        default = self._lanes.default.answer
         if self._begins_unasked(envelope):
-            if len(busy) > 1:
+            if len(self._busy()) > 1:
                 raise schema_error(_NO_LANES, data)
-            self._names_no_lanes |= busy[0].lane is not self._lanes.default
+            self._names_no_lanes |= default is None
         if self._names_no_lanes:
             self._most_busy = 1
-            return busy[0] if busy else None
-        return self._lanes.default.answer
+            return next(iter(self._busy()), None)
+        return default
 
     def _begins_unasked(self, envelope: Envelope) -> bool:
         """Tell whether a response begins in the default lane that must be another lane's."""
@@ -169,7 +169,7 @@ class ResponsesSession(SocketSession[LaneAnswer]):
             self._release(answer)
         if not answer.is_awaited:
             return []
-        events = self._read(answer, data, is_last=envelope.ends_response)
+        events = self._read(answer, data)
         if answer.is_over:
             self._stop(answer)  # perhaps it failed here, but the server does not know
         if events and isinstance(events[-1], End):

@@ -85,6 +85,7 @@ def test_an_answer_comes_as_tokens_and_one_end() -> None:
     (end,) = deliveries[3].events
     assert isinstance(end, End)
     assert end.response_id == "r1"
+    assert [each["type"] for each in sent(session)][1:] == ["response.create"]
     assert answer.exchange.response.request_id == "req_1"
     assert session.idle
     assert not answer.continues

@@ -20,7 +20,6 @@ from tests.sansio.wire.socket_peers import CONFIG, HELLO
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import (
     LocalProtocolError,
-    MalformedResponseError,
     OtherError,
     ProviderError,
     RateLimitError,
@@ -28,7 +27,6 @@ from tokenwire.errors import (
 from tokenwire.exchange import Exchange, State
 from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from tokenwire.provider_config import ForcedTool, ProviderConfig, ReasoningOptions, Tool
-from tokenwire.response import RateLimit
 from tokenwire.tokens import End, FinishReason, TextDelta, Token, ToolCallDelta, Usage
 from tokenwire.wire.openai_realtime import OpenAIRealtime
 
@@ -309,34 +307,3 @@ def test_recorded_messages_are_read_like_a_body() -> None:
     assert events[0] == TextDelta("Hi")
     assert isinstance(events[1], End)
     assert exchange.state is State.DONE
-
-
-def test_a_recording_without_an_end_is_cut_off() -> None:
-    """As with any other body."""
-    exchange = asked_exchange()
-    exchange.receive_data(f"{created('r1')}\n".encode())
-    (error,) = exchange.receive_eof(clean=True)
-    assert isinstance(error, MalformedResponseError)
-    assert error.reason == "truncated"
-
-
-def test_the_end_of_a_connection_behind_the_end_of_an_answer_does_no_harm() -> None:
-    """The answer is whole."""
-    answer = WIRE.answer(Limits(), {})
-    tokens: list[Token] = []
-    answer.receive_data(f"{delta('r1', 'Hi')}\n{done('r1')}\n".encode(), tokens)
-    assert answer.complete
-    answer.receive_cut(tokens)
-
-
-def test_a_refused_connection_is_a_failed_request() -> None:
-    """With the API's own codes, headers and ids."""
-    exchange = Exchange(WIRE, Endpoint(base_url="https://host.example/v1"))
-    exchange.send(HELLO, CONFIG)
-    headers = (("x-request-id", "req_1"), ("retry-after", "2"), ("x-ratelimit-limit-requests", "5"))
-    exchange.receive_head(429, headers)
-    exchange.receive_data(b'{"error":{"code":"rate_limit_exceeded","message":"Slow."}}')
-    (error,) = exchange.receive_eof(clean=True)
-    assert isinstance(error, RateLimitError)
-    assert (error.request_id, error.retry_after) == ("req_1", 2)
-    assert exchange.response.rate_limits == (RateLimit(name="requests", limit=5),)

@@ -197,6 +197,31 @@ def test_a_server_without_lanes_is_understood_one_answer_at_a_time() -> None:
     assert received(session, delta("late")) == []
 
 
+def test_a_response_too_many_says_nothing_about_lanes() -> None:
+    """It is nobody's, and the connection goes on to give answers side by side."""
+    session = new_session()
+    answer = asked(session)
+    assert len(received(session, created("r1"), created("r2"), delta("Hi"))) == 2
+    asked(session)
+    assert session.has_room(0)
+    assert isinstance(events_of(answer, received(session, completed("r1")))[-1], End)
+
+
+def test_a_server_without_lanes_does_not_begin_what_was_not_sent() -> None:
+    """What it begins in the default lane is the other answer, and nobody can tell from now on."""
+    session = new_session()
+    empty, answer = asked(session), asked(session)
+    received(session, created("r1"), completed("r1"))
+    assert empty.exchange.complete
+    waiting = asked(session)
+    assert waiting.lane.name is None
+    failed, moved = session.receive_message(created("r2"))
+    assert failed.answer is answer
+    assert isinstance(failed.events[0], MalformedResponseError)
+    assert moved.answer is waiting
+    assert moved.elsewhere
+
+
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_server_without_lanes_mixes_no_answers(before: int) -> None:
     """Where several are under way nobody can tell whose it is: all fail, with a hint."""
@@ -333,6 +358,17 @@ def test_what_the_server_lost_is_sent_whole_once(error: str) -> None:
     assert isinstance(failure, OtherError)
     assert failure.kind == "not_found"
     assert sent(session) == []
+
+
+def test_what_the_server_lost_may_have_begun() -> None:
+    """As long as no token came; the answer then begins again."""
+    session = new_session()
+    reply = answered(session, asked(session), "r1")
+    answer = asked(session, *HELLO, reply, MORE)
+    received(session, created("r2"), nested_error(NOT_HELD))
+    deliveries = received(session, created("r3"), delta("Hi"), completed("r3"))
+    assert events_of(answer, deliveries)[0] == TextDelta("Hi")
+    assert isinstance(events_of(answer, deliveries)[-1], End)
 
 
 def test_what_the_server_lost_is_known_by_what_was_continued() -> None:
