@@ -7,7 +7,6 @@ return, so a peer's fault is a value here too.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from typing import Final, TypeAlias, TypeVar, final
@@ -61,6 +60,16 @@ class Call:
         LocalProtocolError: If HTTP/1.1 cannot carry the request.
     """
 
+    __slots__ = (
+        "_connection",
+        "_cycle",
+        "_draining",
+        "_lease",
+        "_progress",
+        "clock",
+        "exchange",
+    )
+
     def __init__(
         self,
         exchange: ReceivingExchange,
@@ -109,7 +118,7 @@ class Call:
         self._progress.phase = "body"
         if head.successful or events:
             return events
-        return await self._receive(connection, self.clock.call_limit().within(REFUSAL_WAIT_S))
+        return await self._receive(self.clock.call_limit().within(REFUSAL_WAIT_S))
 
     async def receive(self) -> Events:
         """Wait for what comes next.
@@ -125,7 +134,7 @@ class Call:
         limit = self.clock.begin_wait()
         events: Events = []
         try:
-            events = await self._receive(self._connection, limit)
+            events = await self._receive(limit)
         finally:
             self.clock.end_wait(with_token=bool(events))
         return events
@@ -178,7 +187,8 @@ class Call:
         self._draining = True
         limit = self.clock.call_limit().within(DRAIN_WAIT_S)
         with suppress(trio.ClosedResourceError):  # by another task, which waits no longer
-            await self._attempt(partial(self._connection.drain, self._cycle), limit)
+            step = partial(self._connection.drain, self._cycle)
+            self._unless_closed(await attempt(step, limit, self._progress))
 
     @property
     def _closed(self) -> bool:
@@ -194,7 +204,9 @@ class Call:
     async def _send(self, connection: HTTPConnection) -> TransportError | None:
         self._progress.phase = "send"
         self._progress.sent = "partly"
-        sent = await self._attempt(partial(connection.send, self._cycle), self.clock.send_limit())
+        step = partial(connection.send, self._cycle)
+        limit = self.clock.send_limit()
+        sent = self._unless_closed(await attempt(step, limit, self._progress))
         self.clock.request_sent()
         if isinstance(sent, ProviderError):
             return sent
@@ -211,29 +223,29 @@ class Call:
         limit = self.clock.head_limit()
         if failure is not None:
             limit = limit.within(EARLY_ANSWER_WAIT_S)
-        head = await self._attempt(partial(connection.receive_head, self._cycle), limit)
+        step = partial(connection.receive_head, self._cycle)
+        head = self._unless_closed(await attempt(step, limit, self._progress))
         if isinstance(head, ResponseHead):
             self.clock.head_received()
         return head
 
-    async def _receive(self, connection: HTTPConnection, limit: Limit) -> Events:
-        events = await self._attempt(partial(self._read_events, connection), limit)
+    async def _receive(self, limit: Limit) -> Events:
+        events = self._unless_closed(await attempt(self._read_events, limit, self._progress))
         return self._completed(events) if isinstance(events, list) else self._failed(events)
 
-    async def _read_events(self, connection: HTTPConnection) -> Events:
+    async def _read_events(self) -> Events:
+        assert self._connection is not None  # or there were no answer
         while True:
-            part = await connection.receive_part(self._cycle)
+            part = await self._connection.receive_part(self._cycle)
             events = self.exchange.receive_data(part.data)
             if part.complete:
                 events += self.exchange.receive_eof(clean=True)
             if events:
                 return events
 
-    async def _attempt(self, step: Callable[[], Awaitable[T]], limit: Limit) -> T | TransportError:
-        """Do a step until it succeeds, fails or its deadline runs out."""
-        outcome = await attempt(step, limit, self._progress)
+    def _unless_closed(self, outcome: T | TransportError) -> T | TransportError:
+        """Return what came of a step, unless that is our own doing: then the call was closed."""
         if self._closed and isinstance(outcome, ProviderError):
-            # Whatever the step met then is our own doing.
             raise trio.ClosedResourceError
         return outcome
 

@@ -44,10 +44,22 @@ class TLSStream(trio.abc.Stream):
         transport: The stream underneath.
     """
 
+    __slots__ = (
+        "_can_send",
+        "_closed",
+        "_flush_order",
+        "_incoming",
+        "_one_receiver",
+        "_one_sender",
+        "_outgoing",
+        "_tls",
+        "transport",
+    )
+
     def __init__(
         self, transport: trio.abc.Stream, context: ssl.SSLContext, server_hostname: str
     ) -> None:
-        self.transport = transport
+        self.transport: trio.abc.Stream = transport
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
@@ -74,7 +86,7 @@ class TLSStream(trio.abc.Stream):
                 break
             except ssl.SSLWantReadError:
                 await self._flush()
-                await self._fill()
+                self._take(await self.transport.receive_some(_READ_BYTES))
         await self._flush()
 
     @property
@@ -139,8 +151,9 @@ class TLSStream(trio.abc.Stream):
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 return data
             while data is None:
-                await self._answer()
-                await self._fill()
+                if self._outgoing.pending:
+                    await self._answer()
+                self._take(await self.transport.receive_some(_READ_BYTES))
                 data = self._decrypt(most)
             return data
 
@@ -158,6 +171,8 @@ class TLSStream(trio.abc.Stream):
                     break
                 pieces.append(piece)
                 most -= len(piece)
+                if not self._incoming.pending:  # no read in vain, with the exception that says so
+                    break
         except ssl.SSLWantReadError:
             if not pieces:
                 return None
@@ -167,20 +182,19 @@ class TLSStream(trio.abc.Stream):
                 raise trio.BrokenResourceError from error
         return b"".join(pieces)
 
-    async def _fill(self) -> None:
-        data = await self.transport.receive_some(_READ_BYTES)
+    def _take(self, data: bytes | bytearray) -> None:
         if data:
             self._incoming.write(data)
         else:
             self._incoming.write_eof()
 
     async def _answer(self) -> None:
-        """Send what receiving made to be sent, if anything can be.
+        """Send what receiving made to be sent, if it can be.
 
         A send that is under way takes it along: receiving must not wait for it, because the peer
         may have stopped reading.
         """
-        if self._outgoing.pending and self._can_send and not self._flush_order.locked():
+        if self._can_send and not self._flush_order.locked():
             with suppress(trio.BrokenResourceError):
                 await self._flush()
 
