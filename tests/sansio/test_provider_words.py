@@ -46,7 +46,8 @@ _OUR_OWN: Final = frozenset(
         "answer_bytes cache_write_tokens cached_tokens call_id content_filter context_length"
         " event_id image_url input_tokens is_error json_depth max_output_tokens"
         " max_tokens media_type not_found output_tokens rate_limits reasoning_tokens request_id"
-        " response_id response_schema tool_calls tool_choice top_p total_tokens utf-8 x-request-id",
+        " response_id response_schema rotate_after tool_calls tool_choice top_p total_tokens utf-8"
+        " x-request-id",
     )
 )
 
