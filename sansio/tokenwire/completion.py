@@ -152,6 +152,14 @@ class _Pieces:
 class _TextBlock(_Pieces):
     __slots__ = ()
 
+    def going_on(self, tokens: Sequence[Token]) -> list[str]:
+        """Return the texts of those tokens that do nothing but go on with this block."""
+        return [
+            token.text
+            for token in tokens
+            if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
+        ]
+
     def part(self) -> Part:
         return Text(self.text())
 
@@ -162,6 +170,14 @@ class _ReasoningBlock(_Pieces):
     def __init__(self) -> None:
         super().__init__()
         self.signature: str | None = None
+
+    def going_on(self, tokens: Sequence[Token]) -> list[str]:
+        """Return the texts of those tokens that do nothing but go on with this block."""
+        return [
+            token.text
+            for token in tokens
+            if type(token) is ReasoningDelta and token.choice == 0 and token.signature is None
+        ]
 
     def part(self) -> Part:
         return Reasoning(self.text(), self.signature)
@@ -195,7 +211,7 @@ class _GrowingChoice:
     def __init__(self) -> None:
         self.blocks: list[_Block] = []
         self.calls: dict[int, _ToolCallBlock] = {}
-        self.refusal = _Pieces()
+        self.refusal: _Pieces | None = None
         self.logprobs: list[TokenLogprob] = []
 
     def begins_block(self, token: Token) -> bool:
@@ -213,9 +229,15 @@ class _GrowingChoice:
             case _:
                 assert_never(token)
 
-    def open_text(self) -> _TextBlock | None:
+    def open_block(self) -> _TextBlock | _ReasoningBlock | None:
         last = self.blocks[-1] if self.blocks else None
+        if isinstance(last, _ReasoningBlock):
+            return last if last.signature is None else None
         return last if isinstance(last, _TextBlock) else None
+
+    def add_refusal(self, token: RefusalDelta) -> None:
+        self.refusal = self.refusal or _Pieces()
+        self.refusal.add(token.text)
 
     def add_text(self, token: TextDelta) -> None:
         if self.begins_block(token):
@@ -247,7 +269,7 @@ class _GrowingChoice:
         return Choice(
             index=index,
             parts=tuple(block.part() for block in self.blocks),
-            refusal=self.refusal.text(),
+            refusal=self.refusal.text() if self.refusal is not None else "",
             finish=end.finishes.get(index) if end else None,
             logprobs=tuple(self.logprobs),
         )
@@ -287,7 +309,7 @@ class CompletionBuilder:
 
     def __init__(self, max_bytes: int | None = None) -> None:
         self._choices: dict[int, _GrowingChoice] = {}
-        self._text: _TextBlock | None = None  # what a further text of choice 0 continues
+        self._open: _TextBlock | _ReasoningBlock | None = None  # what choice 0 may go on with
         self._end: End | None = None
         self._max_bytes = math.inf if max_bytes is None else max_bytes
         self._bytes = 0
@@ -298,17 +320,13 @@ class CompletionBuilder:
         Returns:
             How many of them were taken before the bound was reached: normally all.
         """
-        if self._text is not None:
-            # Tokens that all continue the text of choice 0, as nearly all reads bring them.
-            texts = [
-                token.text
-                for token in tokens
-                if type(token) is TextDelta and token.choice == 0 and token.logprobs is None
-            ]
+        if self._open is not None:
+            # Nearly all reads bring tokens that all go on with the same block.
+            texts = self._open.going_on(tokens)
             text = "".join(texts)
             size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
             if len(texts) == len(tokens) and size <= self._max_bytes:
-                self._text.add(text)
+                self._open.add(text)
                 self._bytes = size
                 return len(tokens)
         for taken, token in enumerate(tokens):
@@ -332,13 +350,13 @@ class CompletionBuilder:
             case ReasoningDelta():
                 choice.add_reasoning(token)
             case RefusalDelta():
-                choice.refusal.add(token.text)
+                choice.add_refusal(token)
             case ToolCallDelta():
                 choice.add_tool_call(token)
             case _:
                 assert_never(token)
         if token.choice == 0:
-            self._text = choice.open_text()
+            self._open = choice.open_block()
 
     def _cost(self, token: Token) -> int:
         choice = self._choices.get(token.choice) or _GrowingChoice()

@@ -4,7 +4,10 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from tests.strategies import few_examples
 from tokenwire.completion import Choice, Completion, CompletionBuilder
 from tokenwire.messages import Message, Reasoning, Text, ToolCall
 from tokenwire.tokens import (
@@ -304,3 +307,45 @@ def test_text_costs_the_same_alone_and_among_others(text: str) -> None:
         taken = first + together.extend(tokens[1:]) if first else 0
         assert taken == sum(alone.extend([token]) for token in tokens)
         assert together.completion() == alone.completion()
+
+
+_TOKENS: tuple[Token, ...] = (
+    TextDelta("a"),
+    TextDelta(""),
+    TextDelta("b", 1),
+    TextDelta("c", logprobs=(TokenLogprob("c", -1.0),)),
+    ReasoningDelta("d"),
+    ReasoningDelta("e", 1),
+    ReasoningDelta("f", signature="s"),
+    RefusalDelta("g"),
+    ToolCallDelta(0, "i", "n", "h"),
+)
+
+
+def _times(token: Token, count: int) -> list[Token]:
+    return [token] * count
+
+
+_reads = st.lists(
+    st.builds(_times, st.sampled_from(_TOKENS), st.integers(1, 3))
+    | st.lists(st.sampled_from(_TOKENS), max_size=3),
+    max_size=8,
+)
+
+
+@few_examples
+@given(_reads, st.integers(0, 5000) | st.none())
+def test_reads_make_what_their_tokens_make(reads: list[list[Token]], bound: int | None) -> None:
+    """However many tokens a read brings, and where the bound lies: the answer is the same."""
+    together, alone = CompletionBuilder(bound), CompletionBuilder(bound)
+    for read in reads:
+        taken = together.extend(read)
+        one_by_one = 0
+        for token in read:
+            if not alone.extend([token]):
+                break
+            one_by_one += 1
+        assert taken == one_by_one
+        assert together.completion() == alone.completion()
+        if taken < len(read):
+            return

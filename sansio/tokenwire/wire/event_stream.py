@@ -97,8 +97,9 @@ class EventStreamAnswer:
             data = self._receive_start(data)
         items = self._decoder.receive_runs(data)
         if not self._saw_event:
-            self._opening += data[: MAX_EXCERPT_BYTES - len(self._opening)]
             self._saw_event = bool(items)
+            opening = self._opening + data[: MAX_EXCERPT_BYTES - len(self._opening)]
+            self._opening = b"" if items else opening
         for item in items:
             if type(item) is not EventRun:
                 self._receive_each((item,), tokens)

@@ -74,8 +74,9 @@ class _ChoiceState:
 
     def __init__(self) -> None:
         self.finish: str | None = None
-        self.calls = ToolCallSorter()
-        self.details = ReasoningDetails()
+        # Few answers have any, and a program may have thousands of answers at a time.
+        self.calls: ToolCallSorter | None = None
+        self.details: ReasoningDetails | None = None
 
 
 @final
@@ -148,7 +149,7 @@ class ChatReader:
         for key, text in self._torn.rest() if self._torn else ():
             tokens.append(_token(*key, text))
         for index, choice in self._choices.items():
-            if (signature := choice.details.signature()) is not None:
+            if choice.details and (signature := choice.details.signature()) is not None:
                 tokens.append(ReasoningDelta("", index, signature))
         tokens.append(self._end())
 
@@ -260,8 +261,10 @@ class ChatReader:
         text = delta.reasoning_content or delta.reasoning
         if delta.reasoning_details:
             self._refuse_deep(delta.reasoning_details)
+            state.details = state.details or ReasoningDetails()
             detailed = state.details.add(delta.reasoning_details)
-            if sum(c.details.size for c in self._choices.values()) > self._limits.answer_bytes:
+            sizes = (c.details.size for c in self._choices.values() if c.details)
+            if sum(sizes) > self._limits.answer_bytes:
                 raise limit_error("answer_bytes", self._limits.answer_bytes)
             text = text or detailed
         if text:
@@ -285,6 +288,7 @@ class ChatReader:
         for position, fragment in enumerate(fragments):
             if not fragment.says_anything:
                 continue  # it must not take a number that no token would show
+            state.calls = state.calls or ToolCallSorter()
             call = state.calls.place(fragment, position, len(fragments))
             if call.number >= self._limits.tool_calls:
                 raise limit_error("tool_calls", self._limits.tool_calls)
@@ -306,6 +310,7 @@ class ChatReader:
 
     def _receive_usage(self, usage: UsageCounts) -> None:
         """Keep the last usage that says anything; counts are never added up."""
+        self._text_expected = False  # a server that counts in one chunk of text does so in all
         if usage.prompt_tokens is not None or usage.completion_tokens is not None:
             self._usage = usage
 
