@@ -64,12 +64,12 @@ def test_a_decoder_that_loses_a_byte_is_found(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_decoder_that_depends_on_the_cuts_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """The split harness sees a difference that only some cuts make."""
-    right = SSEDecoder.receive_data
+    right = SSEDecoder.receive_runs
 
     def wrong(self: SSEDecoder, data: bytes) -> object:
         return right(self, data.replace(b"ab", b"ba"))
 
-    monkeypatch.setattr(SSEDecoder, "receive_data", wrong)
+    monkeypatch.setattr(SSEDecoder, "receive_runs", wrong)
     with pytest.raises(AssertionError):
         fuzz_splits.one_input(b'200 clean\n\ndata: {"choices":[{"delta":{"content":"ab"}}]}\n\n')
 
