@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import pytest
 import trio
-from trio.testing import lockstep_stream_pair, wait_all_tasks_blocked
+from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
 from tests.figures import Figures
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
@@ -36,6 +36,7 @@ from tests.trio_backend.socket_servers import (
     raw_handler,
     realtime_section,
     socket_provider,
+    socket_section,
     text_of,
     websocket_handler,
 )
@@ -200,13 +201,12 @@ async def test_a_connection_outlives_calls_that_are_cancelled(
     assert phases.total() > 20
 
 
-@BOTH_WIRES
-async def test_a_cancelled_call_disturbs_no_other(section_of: SectionOf) -> None:
-    """At every point of it, with others at work on its connection or beside it."""
+async def test_a_cancelled_call_disturbs_no_other_on_its_connection() -> None:
+    """At every point of it."""
     async with socket_server(websocket_handler(answers_all)) as base_url:
         point, more = 0, True
         while more:
-            async with SocketProvider(section_of(base_url)) as provider:
+            async with SocketProvider(socket_section(base_url)) as provider:
                 await provider.warm()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_ask_hello, provider)
@@ -223,7 +223,9 @@ async def _ask_hello(provider: SocketProvider) -> None:
 
 
 @BOTH_WIRES
-async def test_a_request_that_is_given_up_in_time_is_never_sent(section_of: SectionOf) -> None:
+async def test_a_request_that_is_given_up_in_time_is_never_sent(
+    section_of: SectionOf, autojump_clock: MockClock
+) -> None:
     """While another one, which is being written, is in its way."""
     requests: list[str] = []
     go_on = trio.Event()

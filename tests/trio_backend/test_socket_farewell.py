@@ -193,3 +193,23 @@ async def test_a_connection_that_is_given_up_says_so(
         await trio.sleep(30 if rotates else 1)
         assert witness.codes == [1000]
         assert net.connections[0].closed
+
+
+@BOTH_WIRES
+async def test_a_ping_in_answer_to_the_farewell_does_no_harm(
+    section_of: SectionOf, autojump_clock: MockClock
+) -> None:
+    """Nobody may answer it any more."""
+
+    async def pings(server: RawServer) -> None:
+        request = await server.receive_request()
+        await server.send(*events(created(request), said(request, "Hi"), ended(request)))
+        await server.receive()
+        await server.send_bytes(b"\x89\x00")
+        await server.wait_until_client_leaves()
+
+    handler = raw_handler(pings)
+    with nothing_left_behind():
+        async with socket_provider(handler, section_of=section_of) as (provider, network):
+            assert await text_of(provider) == "Hi"
+    assert network.connections[0].closed

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import trio
+from trio.testing import lockstep_stream_pair
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
 from tests.trio_backend.servers import FailingStream, Handler, ServerSide
@@ -218,6 +219,23 @@ async def test_a_connection_that_ends_before_an_answer_is_lost(response: bytes) 
     error = await error_of(says(response, stays=False) if response else says(stays=False))
     assert isinstance(error, NetworkError)
     assert (error.phase, error.sent, error.retryable) == ("head", "nothing", True)
+
+
+@pytest.mark.parametrize("code", [1011, None])
+@BOTH_WIRES
+async def test_a_connection_that_ends_right_behind_the_agreement_is_lost(
+    section_of: SectionOf, code: int | None
+) -> None:
+    """If the request was not sent, nothing was lost but the connection."""
+
+    async def script(server: RawServer) -> None:
+        if code is not None:
+            await server.send(CloseConnection(code))
+
+    error = await error_of(raw_handler(script), section_of)
+    assert isinstance(error, NetworkError)
+    assert error.phase == "head" or error.sent != "nothing"
+    assert (error.retryable, error.in_stream) == (True, False)
 
 
 # Faults anywhere
@@ -741,3 +759,44 @@ async def test_a_reader_who_takes_a_pause_is_no_lost_connection(
     ):
         await trio.sleep(300)
         assert len((await stream.collect()).text) == 3000
+
+
+@BOTH_WIRES
+async def test_a_request_that_takes_long_to_send_is_no_lost_connection(
+    section_of: SectionOf, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Behind it, pings wait for minutes; the server takes a piece of it now and then."""
+
+    async def slow(side: ServerSide) -> None:
+        await raw_handler(_answers_once)(ServerSide(_SlowStream(side.stream)))
+
+    async with socket_provider(slow, lockstep_stream_pair, section_of=section_of) as (provider, _):
+        began = trio.current_time()
+        assert await text_of(provider, [Message.user("x" * 1_000_000)]) == "Hi"
+        assert trio.current_time() - began > 2 * (PING_INTERVAL_S + PONG_WAIT_S)
+
+
+async def _answers_once(server: RawServer) -> None:
+    request = await server.receive_request()
+    await server.send(*events(created(request), said(request, "Hi"), ended(request)))
+    await server.wait_until_client_leaves()
+
+
+class _SlowStream(trio.abc.Stream):
+    """A stream that takes in 64 KiB in ten seconds."""
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        await trio.sleep(10)
+        return await self._stream.receive_some(64 * 1024)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()

@@ -37,6 +37,7 @@ from tokenwire.errors import (
     MalformedResponseError,
     NetworkError,
 )
+from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
@@ -83,6 +84,27 @@ async def test_http_is_no_socket() -> None:
     """`HTTPProvider` itself would send to the wrong place."""
     with pytest.raises(ConfigError, match="spoken over a WebSocket"):
         HTTPProvider(socket_section())
+
+
+async def test_it_has_no_connections_but_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that carry one answer at a time are never made."""
+    monkeypatch.setattr("tokenwire_trio.provider.Connections", None)
+    async with socket_provider(ANSWERS_ALL) as (provider, _):
+        await provider.warm()
+        assert await text_of(provider) == "Hello"
+
+
+async def test_what_goes_over_a_socket_cannot_be_recorded() -> None:
+    """Said before anything is opened, with what can be done."""
+
+    def tap(*_: object) -> Exchange:
+        raise AssertionError
+
+    async with socket_provider(ANSWERS_ALL) as (provider, network):
+        with pytest.raises(LocalProtocolError, match="over HTTP to record"):
+            async with provider.complete(HELLO, tap=tap):
+                pass
+        assert not network.connections
 
 
 def test_the_command_line_knows_it() -> None:
@@ -764,3 +786,71 @@ class _Peeking(trio.abc.Stream):
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+@pytest.mark.parametrize(
+    "section_of",
+    [partial(socket_section, quirks={"lanes": 1}), realtime_section],
+    ids=SOCKET_KINDS,
+)
+async def test_calls_wait_in_line(section_of: SectionOf) -> None:
+    """First come, first served, whoever else comes at the right moment."""
+    served: list[str] = []
+    names = [str(number) for number in range(12)]
+    go_on = trio.Event()
+
+    async def notes(peer: Peer) -> None:
+        while True:
+            request = await peer.receive_request()
+            served.append(peer.question(request))
+            await go_on.wait()
+            await peer.answer(request, f"r{len(peer.requests)}", "Hi")
+
+    async def call(provider: SocketProvider, name: str) -> None:
+        await text_of(provider, [Message.user(name)])
+        await text_of(provider, [Message.user(f"{name} again")])
+
+    handler = websocket_handler(notes)
+    pool = PoolSettings(max_connections=1)
+    async with (
+        socket_provider(handler, section_of=section_of, pool=pool) as (provider, _),
+        trio.open_nursery() as nursery,
+    ):
+        for name in names:
+            nursery.start_soon(call, provider, name)
+            await wait_all_tasks_blocked()
+        go_on.set()
+    assert served == [*names, *(f"{name} again" for name in names)]
+
+
+async def test_a_call_that_leaves_the_line_holds_up_nobody(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Cancelled at its head, it lets the next one look."""
+    go_on = trio.Event()
+
+    async def waits(peer: Peer) -> None:
+        request = await peer.receive_request()
+        await peer.begin(request, "r1")
+        await go_on.wait()
+        await peer.end(request, "r1")
+        await answers_all(peer)
+
+    async def give_up(provider: SocketProvider) -> None:
+        with trio.move_on_after(1):
+            await text_of(provider)
+
+    async with (
+        socket_provider(
+            websocket_handler(waits), pool=PoolSettings(max_connections=1), quirks={"lanes": 1}
+        ) as (provider, _),
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(text_of, provider)
+        await wait_all_tasks_blocked()
+        for _ in range(3):
+            nursery.start_soon(give_up, provider)
+        await wait_all_tasks_blocked()
+        nursery.start_soon(text_of, provider)
+        await trio.sleep(2)
+        go_on.set()

@@ -17,7 +17,13 @@ from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.socket_servers import ask, realtime_section, socket_section
 from tokenwire.config import ProviderSection
 from tokenwire.connection_settings import PoolSettings, ProxySettings
-from tokenwire.errors import NetworkError, OtherError, ProviderError, RateLimitError
+from tokenwire.errors import (
+    MalformedResponseError,
+    NetworkError,
+    OtherError,
+    ProviderError,
+    RateLimitError,
+)
 from tokenwire.messages import Message, ToolResult
 from tokenwire.provider_config import ProviderConfig, Tool
 from tokenwire.wire import SOCKET_KINDS
@@ -136,6 +142,51 @@ async def test_many_at_once_have_a_connection_each(aimock_url: str, section_of: 
     ):
         for _ in range(20):
             nursery.start_soon(ask, provider, "Say hello")
+
+
+async def test_conversations_do_not_mix(aimock_url: str, section_of: SectionOf) -> None:
+    """What was asked before by somebody else is not part of an answer."""
+    questions = ("Say hello", "unicode", "Say hello")
+    async with open_provider(section_of(aimock_url)) as provider:
+        together = [await ask(provider, question) for question in questions]
+    apart: list[str] = []
+    for question in questions:
+        async with open_provider(section_of(aimock_url)) as provider:
+            apart.append(await ask(provider, question))
+    assert together == apart
+    assert together[0] == together[2] != together[1]
+
+
+async def test_a_server_that_knows_nothing_of_answers_out_of_band_is_refused(
+    aimock_url: str,
+) -> None:
+    """It would answer another conversation than the one that was asked."""
+    section = realtime_section(aimock_url, quirks={"out_of_band": True})
+    async with open_provider(section) as provider:
+        with pytest.raises(MalformedResponseError, match="leave the quirk out_of_band unset"):
+            await ask(provider, "Say hello")
+
+
+@pytest.mark.parametrize(
+    ("base_url", "options", "message"),
+    [
+        ("{aimock}", ("--proxy", "http://127.0.0.1:1"), "cannot connect to the proxy 127.0.0.1:1"),
+        ("{aimock}/nowhere", (), "HTTP 404"),
+        ("https{aimock_rest}", (), "does not speak TLS there: use http://"),
+        ("wss{aimock_rest}", (), "base_url must begin with https://"),
+    ],
+)
+def test_the_command_line_says_what_is_wrong(
+    aimock_url: str, base_url: str, options: tuple[str, ...], message: str
+) -> None:
+    """With the way in, with the address, with the scheme."""
+    url = base_url.format(aimock=aimock_url, aimock_rest=aimock_url.removeprefix("http"))
+    result = invoke(
+        "ask", "Hi", "--wire", "openai-realtime", "--base-url", url, "--model", "m", *options
+    )
+    assert result.exit_code != 0
+    assert result.stdout == ""
+    assert message in result.stderr
 
 
 @pytest.fixture(scope="session", params=["tinyproxy", "socks5"])

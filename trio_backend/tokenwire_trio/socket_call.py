@@ -23,8 +23,9 @@ from tokenwire_trio import log
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.inbox import Inbox
-from tokenwire_trio.socket_connection import Refusal, SocketConnection
+from tokenwire_trio.socket_connection import SocketConnection
 from tokenwire_trio.socket_pool import SocketPool
+from tokenwire_trio.socket_refusal import Refusal
 
 T = TypeVar("T")
 

@@ -30,12 +30,12 @@ from tokenwire.request import HTTPRequest
 from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, Session, SocketWire
 from tokenwire.wire.malformed import limit_error
 from tokenwire_trio import log
-from tokenwire_trio.call import REFUSAL_WAIT_S
 from tokenwire_trio.close_codes import closed_error
-from tokenwire_trio.http1 import PeerClosedError, RequestCycle, ResponseHead
+from tokenwire_trio.http1 import RequestCycle
 from tokenwire_trio.inbox import Inbox
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.socket_logging import log_nothing_from_here
+from tokenwire_trio.socket_refusal import Refusal, read_refusal, upgrade_request
 from tokenwire_trio.upgrade import UpgradeStream
 
 #: Seconds between pings. Proxies close connections on which nothing comes for a minute.
@@ -46,9 +46,6 @@ PONG_WAIT_S: Final = 20.0
 
 #: How long the peer is given to answer the farewell of a connection.
 FAREWELL_S: Final = 1.0
-
-#: Headers of a request over HTTP that say something about its body.
-_BODY_HEADERS: Final = frozenset({"accept", "content-type", "content-length"})
 
 #: What trio-websocket lets through of its own and of the libraries below it.
 _FOREIGN: Final = (
@@ -61,20 +58,6 @@ _FOREIGN: Final = (
     trio.ClosedResourceError,
     OSError,
 )
-
-
-@final
-@attrs.frozen
-class Refusal:
-    """An HTTP response in place of a WebSocket.
-
-    Attributes:
-        head: Status and headers.
-        body: As far as it came.
-    """
-
-    head: ResponseHead
-    body: bytes = attrs.field(repr=False)
 
 
 @final
@@ -129,7 +112,7 @@ class SocketConnection:
     ) -> None:
         self._wire = wire
         self._endpoint = endpoint
-        self._request = _upgrade_request(request)
+        self._request = upgrade_request(request)
         # Also refuses headers that cannot be sent, before anything that would show them.
         self._cycle = RequestCycle(self._request, max_head_bytes=endpoint.limits.head_bytes)
         self._peer = peer
@@ -304,39 +287,11 @@ class SocketConnection:
         return None
 
     async def _read_refusal(self) -> Refusal:
-        """Read what came in place of an agreement.
-
-        Raises:
-            PeerClosedError: The connection ended before that.
-            h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
-            trio.BrokenResourceError, OSError: The connection broke.
-        """
         if self._stream.failure is not None:
             raise self._stream.failure
         self._cycle.receive(bytes(self._stream.head))
-        while (head := self._cycle.head()) is None:
-            self._cycle.receive(await self._raw.receive_some())
-        return Refusal(head, await self._read_refusal_body())
-
-    async def _read_refusal_body(self) -> bytes:
-        body = bytearray()
-        # What breaks off here is no loss: the status says most.
-        with (
-            trio.move_on_after(REFUSAL_WAIT_S),
-            suppress(PeerClosedError, h11.RemoteProtocolError, trio.BrokenResourceError, OSError),
-        ):
-            await self._append_refusal_body(body)
-        return bytes(body)
-
-    async def _append_refusal_body(self, body: bytearray) -> None:
-        while len(body) < self._endpoint.limits.error_body_bytes:
-            part = self._cycle.next_part()
-            if part is None:
-                self._cycle.receive(await self._raw.receive_some())
-                continue
-            body += part.data
-            if part.complete:
-                return
+        limits = self._endpoint.limits
+        return await read_refusal(self._raw, self._cycle, max_body_bytes=limits.error_body_bytes)
 
     async def _serve(
         self, websocket: trio_websocket.WebSocketConnection, nursery: trio.Nursery
@@ -397,11 +352,13 @@ class SocketConnection:
     async def _write(self, websocket: trio_websocket.WebSocketConnection) -> None:
         # Where writing fails, whoever reads meets the end, too, once the rest of what came is read.
         with suppress(*_FOREIGN):
-            while True:
-                while (message := self.session.message_to_send()) is not None:
+            while websocket.closed is None:  # so that what it cannot take any more stays unsent
+                message = self.session.message_to_send()
+                if message is not None:
                     await _write_message(websocket, message.text, self._writing_of(message))
-                self._something_to_write = trio.Event()
-                await self._something_to_write.wait()
+                else:
+                    self._something_to_write = trio.Event()
+                    await self._something_to_write.wait()
 
     def _writing_of(self, message: OutgoingMessage) -> Writing:
         """Return who waits for a message to be written; nobody does where it is sent again."""
@@ -419,10 +376,17 @@ class SocketConnection:
                 while not answered.is_set():
                     with trio.move_on_after(PONG_WAIT_S):
                         await answered.wait()
-                    # While a reader holds up the connection, nobody reads the answer, either.
-                    if not (answered.is_set() or self._waits_for_reader):
+                    if not answered.is_set() and self._is_silent:
                         self.failure = _silent_peer(self._peer)
                         self._scope.cancel()
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether nothing moves, in either direction, though it could."""
+        # While a reader holds up the connection, nobody reads the answer to a ping, either; and
+        # behind a long message on a slow way, no ping has got out yet.
+        quiet_s = trio.current_time() - self._stream.active_at
+        return quiet_s >= PONG_WAIT_S and not self._waits_for_reader
 
     async def _ping(
         self, websocket: trio_websocket.WebSocketConnection, answered: trio.Event
@@ -455,12 +419,6 @@ class SocketConnection:
         elif self.failure is not None:
             for delivery in self.session.receive_failure(self.failure):
                 self._inboxes[delivery.answer].put(delivery)
-
-
-def _upgrade_request(request: HTTPRequest) -> HTTPRequest:
-    """Return the request that asks for a WebSocket where the given one would be sent."""
-    headers = tuple((name, value) for name, value in request.headers if name not in _BODY_HEADERS)
-    return HTTPRequest("GET", request.url, headers, b"")
 
 
 def _no_upgrade(peer: str) -> MalformedResponseError:

@@ -5,13 +5,14 @@ it that would get into the answer; else it opens one, unless those that are bein
 will have room for everybody who waits. Where a setting is part of the address, only connections to
 the same address are meant.
 
+Calls wait in a line: only the first of it looks for room, and who opens a connection has left it.
 Where there may be no more connections, the idle one that was used longest ago makes room. So it
 does where more are idle than are to be kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import islice
@@ -28,25 +29,26 @@ from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
 from tokenwire.session import SocketWire
 from tokenwire_trio.closing import close_now
-from tokenwire_trio.deadlines import CallClock
+from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.failures import attempt
 from tokenwire_trio.progress import Observer, Progress
-from tokenwire_trio.socket_connection import Refusal, SocketConnection
+from tokenwire_trio.socket_connection import SocketConnection
+from tokenwire_trio.socket_refusal import Refusal
 
 
 @final
 @attrs.define(eq=False)
-class _Change:
-    """Something that those who wait for room want to know.
+class _Place:
+    """A place in the line of those who wait for room.
 
     Attributes:
-        failure: A connection could not be opened, and this is why.
-        over: Set when it has happened.
+        failure: A connection could not be opened that all in the line waited for, and this is why.
+        called: Set when it is time to look again.
     """
 
     failure: Refusal | ProviderError | None = None
-    over: trio.Event = attrs.field(factory=trio.Event)
+    called: trio.Event = attrs.field(factory=trio.Event)
 
 
 @final
@@ -78,8 +80,7 @@ class SocketPool:
         self._connections: list[SocketConnection] = []
         self._unopened: set[SocketConnection] = set()
         self._opening = 0
-        self._waiting = 0
-        self._change = _Change()
+        self._line: dict[_Place, None] = {}  # in the order in which they came
         self._closed = False
 
     def run_in(self, nursery: trio.Nursery) -> None:
@@ -139,20 +140,36 @@ class SocketPool:
             trio.ClosedResourceError: The provider is closed, or was closed meanwhile.
         """
         limit = clock.pool_limit()
-        change: _Change | None = None
-        with self._queue():
-            while True:  # noqa: ASYNC913  # each way through it waits for something
+        look = partial(self._best, messages, config, request.url)
+        while True:
+            found = await self._wait_in_line(look, limit, progress)
+            if found is not None:
+                return found
+            failure = await self._open(endpoint, request, progress, clock)
+            self.check_open()
+            found = failure or look()
+            if found is not None:
+                return found
+
+    async def _wait_in_line(
+        self, look: Callable[[], SocketConnection | None], limit: Limit, progress: Progress
+    ) -> SocketConnection | Refusal | ProviderError | None:
+        """Wait for a connection with room; None if it is time to open one.
+
+        Only the first in the line looks, so that nobody is overtaken.
+        """
+        with self._place_in_line() as place:
+            while True:  # noqa: ASYNC913  # who finds something need not wait
                 self.check_open()
-                connection = self._best(messages, config, request.url)
-                if connection is not None:
-                    return connection
-                self._make_room()
-                failure = change.failure if change is not None else None
-                if failure is None and self._may_open:
-                    failure = await self._open(endpoint, request, progress, clock)
-                elif failure is None:
-                    change = self._change
-                    failure = await attempt(change.over.wait, limit, progress)
+                if place.failure is not None:
+                    return place.failure
+                if self._first_in_line is place:
+                    connection = look()
+                    if connection is not None or self._may_open:
+                        return connection
+                    self._make_room()
+                place.called = trio.Event()
+                failure = await attempt(place.called.wait, limit, progress)
                 if failure is not None:
                     return failure
 
@@ -186,12 +203,30 @@ class SocketPool:
         return None
 
     @contextmanager
-    def _queue(self) -> Generator[None, None, None]:
-        self._waiting += 1
+    def _place_in_line(self) -> Generator[_Place, None, None]:
+        place = _Place()
+        self._line[place] = None
+        self._call_first()  # with more in the line, it may be time to open another connection
         try:
-            yield
+            yield place
         finally:
-            self._waiting -= 1
+            del self._line[place]
+            self._call_first()
+
+    @property
+    def _first_in_line(self) -> _Place | None:
+        return next(iter(self._line), None)
+
+    def _call_first(self) -> None:
+        """Let the first in the line look again."""
+        if self._first_in_line is not None:
+            self._first_in_line.called.set()
+
+    def _call_all(self, failure: Refusal | ProviderError | None = None) -> None:
+        """Let everybody in the line look again, or tell them why they need not."""
+        for place in self._line:
+            place.failure = failure
+            place.called.set()
 
     def _best(
         self, messages: Sequence[Message], config: ProviderConfig, url: str
@@ -242,11 +277,13 @@ class SocketPool:
     def _enough_to_come(self) -> bool:
         """Whether what is being opened, or ends to make room, has room for all who wait."""
         ending = sum(each.closed for each in self._connections)
-        return (self._opening + ending) * self._answers_at_once >= self._waiting
+        coming = (self._opening + ending) * self._answers_at_once
+        return coming >= len(self._line) + self._opening
 
     @property
     def _may_open(self) -> bool:
-        return self._has_place and self._opening * self._answers_at_once < self._waiting
+        coming = self._opening * self._answers_at_once
+        return self._has_place and coming < len(self._line) + self._opening
 
     def _end_surplus(self) -> None:
         """End the connections that were used longest ago, if too many are idle."""
@@ -258,17 +295,7 @@ class SocketPool:
     def _note_change_of_connection(self) -> None:
         self._connections = [each for each in self._connections if not each.over.is_set()]
         self._end_surplus()
-        self._let_look_again()
-
-    def _let_look_again(self, failure: Refusal | ProviderError | None = None) -> None:
-        """Let everybody who waits for room look again.
-
-        Args:
-            failure: Why a connection could not be opened that they waited for.
-        """
-        change, self._change = self._change, _Change()
-        change.failure = failure
-        change.over.set()
+        self._call_first()
 
     async def _open(
         self, endpoint: Endpoint, request: HTTPRequest, progress: Progress, clock: CallClock
@@ -282,7 +309,9 @@ class SocketPool:
             failure = await attempt(step, clock.connect_limit(), progress)
         finally:
             self._opening -= 1
-            self._let_look_again(failure if _concerns_all(failure) else None)
+            if failure is not None and _concerns_all(failure):
+                self._call_all(failure)
+            self._call_first()
         if failure is None:
             clock.connected(trio.current_time() - began)
         return failure
@@ -309,9 +338,9 @@ class SocketPool:
         finally:
             self._unopened.discard(connection)
         self.check_open()
-        if refusal is None and connection.failure is None:
+        if not connection.closed:
             self._connections.append(connection)
-        return refusal or connection.failure
+        return refusal or _before_any_request(connection.failure)
 
     async def aclose(self) -> None:
         """End every connection, also under an answer that is still being read.
@@ -322,7 +351,7 @@ class SocketPool:
         connections = (*self._connections, *self._unopened)
         for connection in connections:
             connection.close()
-        self._let_look_again()
+        self._call_all()
         try:
             await _all_over(connections)
         finally:
@@ -337,6 +366,13 @@ async def _all_over(connections: Iterable[SocketConnection]) -> None:
         await connection.over.wait()
 
 
-def _concerns_all(failure: Refusal | ProviderError | None) -> bool:
+def _before_any_request(failure: ProviderError | None) -> ProviderError | None:
+    """Return what a connection was lost by right after it was opened, which cut no answer off."""
+    if isinstance(failure, NetworkError):
+        return attrs.evolve(failure, phase="head")
+    return failure
+
+
+def _concerns_all(failure: Refusal | ProviderError) -> bool:
     """Whether others would meet the same, as they would not a deadline of one call."""
     return not (isinstance(failure, NetworkError) and failure.timeout == "total")
