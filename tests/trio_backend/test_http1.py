@@ -55,6 +55,13 @@ def test_the_written_request_does_not_show_itself() -> None:
     assert "key" not in repr(make_cycle().request_data)
 
 
+def test_a_request_can_be_forgotten() -> None:
+    """Once it is sent nobody needs it, and it may be large."""
+    cycle = make_cycle()
+    cycle.forget_request()
+    assert not cycle.request_data
+
+
 def test_a_header_that_http_cannot_carry_is_refused_without_showing_it() -> None:
     """The caller learns what to look at, and the value stays out of the error and its chain."""
     with pytest.raises(LocalProtocolError, match="white space at their ends") as caught:

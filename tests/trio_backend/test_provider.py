@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 
 import pytest
 import trio
@@ -163,6 +165,22 @@ async def test_a_credential_can_be_asked_for(nursery: trio.Nursery) -> None:
                 await stream.collect()
     assert b"authorization: Bearer first-key\r\n" in requests[0]
     assert b"authorization: Bearer second-key\r\n" in requests[1]
+
+
+async def test_a_conversation_is_kept_no_longer_than_until_it_is_sent(
+    nursery: trio.Nursery,
+) -> None:
+    """It may hold images, and the answer may take minutes."""
+    message = Message.user("canary prompt")
+    kept = weakref.ref(message)
+    dial = MemoryNetwork(nursery, replies(answer("Hi")))
+    async with open_provider(provider_section(), dial=dial) as provider:
+        block = provider.complete([message])
+        async with block as stream:
+            del message
+            gc.collect()
+            assert kept() is None
+            assert (await stream.collect()).text == "Hi"
 
 
 async def test_a_credential_of_the_wrong_type_is_not_shown() -> None:

@@ -207,6 +207,7 @@ class Call:
         step = partial(connection.send, self._cycle)
         limit = self.clock.send_limit()
         sent = self._unless_closed(await attempt(step, limit, self._progress))
+        self._cycle.forget_request()
         self.clock.request_sent()
         if isinstance(sent, ProviderError):
             return sent

@@ -92,7 +92,7 @@ class RequestCycle:
         h11_only: Have h11 read plain chunks, too. That takes longer and comes to the same.
 
     Attributes:
-        request_data: The whole request as it goes over the wire.
+        request_data: The whole request as it goes over the wire, until it is forgotten.
 
     Raises:
         LocalProtocolError: If HTTP/1.1 cannot carry the request.
@@ -157,6 +157,10 @@ class RequestCycle:
         except h11.LocalProtocolError:
             # Not to be shown or chained: it quotes the header, which may hold a key.
             return None
+
+    def forget_request(self) -> None:
+        """Keep the request no longer: it may be large, and the answer may take long."""
+        self.request_data = memoryview(b"")
 
     def receive(self, data: bytes | bytearray) -> None:
         """Take the bytes of one network read; none for the end of the connection."""

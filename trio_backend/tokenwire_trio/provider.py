@@ -290,6 +290,12 @@ class AnswerBlock:
         self._deadlines = deadlines
 
     async def __aenter__(self) -> HTTPTokenStream:
+        try:
+            return await self._begin()
+        finally:
+            del self._prepare  # it holds the conversation, and the answer may take long
+
+    async def _begin(self) -> HTTPTokenStream:
         clock = CallClock(self._deadlines)
         credential = await self._credentials.ask(clock)
         try:
