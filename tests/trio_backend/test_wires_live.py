@@ -26,10 +26,11 @@ from tokenwire.errors import (
     RateLimitError,
 )
 from tokenwire.messages import Message, Reasoning, ToolResult
+from tokenwire.provider import Provider
 from tokenwire.provider_config import ForcedTool, ProviderConfig, Tool
 from tokenwire.secret import Secret
 from tokenwire.wire import WIRE_KINDS
-from tokenwire_trio import HTTPProvider, open_provider
+from tokenwire_trio import HTTPProvider, Recording, Replaying, open_provider
 
 #: What the server answers to which words of the last message; the first match counts.
 ANSWERS: Final[list[dict[str, Any]]] = [
@@ -217,6 +218,32 @@ async def test_failures_have_their_kind(
     assert type(error) is expected
     assert (error.status, error.message, error.provider) == (status, "Sorry.", kind)
     assert error.retryable == (status >= 429)
+
+
+@each_wire
+async def test_what_was_recorded_is_played_back(kind: str, aimock_url: str, tmp_path: Path) -> None:
+    """Answers, calls of tools, a cut and a refusal, token by token; without the key."""
+    path = tmp_path / "recording.jsonl"
+    prompts = ["Hi", "ponder", "letters", "weather", "This breaks off.", "This fails with 429."]
+    async with opened(kind, aimock_url) as provider:
+        recording = Recording(provider, path)
+        recorded = [await _events(recording, prompt) for prompt in prompts]
+    replaying = Replaying(path, timing="virtual")
+    assert [await _events(replaying, prompt) for prompt in prompts] == recorded
+    assert all(recorded)
+    assert b"key-0123" not in path.read_bytes()
+
+
+async def _events(provider: Provider, prompt: str) -> list[object]:
+    """Return the tokens of an answer, and the facts of its error if there is one."""
+    events: list[object] = []
+    try:
+        async with provider.complete([Message.user(prompt)]) as stream:
+            async for token in stream:
+                events.append(token)  # noqa: PERF401  # what came before an error counts
+    except ProviderError as error:
+        events.append(error.facts())
+    return events
 
 
 @pytest.mark.parametrize("kind", ["azure-chat", "gemini"])

@@ -103,8 +103,11 @@ class _RecordedBlock:
     ) -> bool | None:
         try:
             # The wrapped block sees to its own end under cancellation.
-            return await self._block.__aexit__(kind, error, traceback)  # noqa: ASYNC102
-        finally:
-            failure = self._tape.close(error)
-            if failure is not None and error is None:
-                raise failure
+            left = await self._block.__aexit__(kind, error, traceback)  # noqa: ASYNC102
+        except BaseException:
+            self._tape.close(error)
+            raise
+        failure = self._tape.close(error)
+        if failure is not None and error is None:
+            raise failure
+        return left

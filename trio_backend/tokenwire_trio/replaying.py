@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, final
+from typing import Final, Literal, TypeAlias, final, get_args
 
 import msgspec
 import trio
@@ -58,7 +58,7 @@ class Replaying:
     Raises:
         OSError: If the file cannot be read.
         RecordingError: If it is no recording, or is damaged; names the line.
-        ValueError: If the recording cannot be searched by requests.
+        ValueError: If there is no such option, or the recording cannot be searched by requests.
     """
 
     def __init__(
@@ -70,6 +70,8 @@ class Replaying:
         defaults: ProviderConfig = _NOTHING_SET,
         wires: Iterable[Wire] = (),
     ) -> None:
+        _check_option("timing", timing, get_args(Timing))
+        _check_option("match", match, get_args(Match))
         with Path(path).open("rb") as file:
             exchanges = read(file)
         # What was refused and made again within one call is no answer of a call.
@@ -125,6 +127,11 @@ class Replaying:
         wire = wire_by_kind(recorded.request.wire, self._wires)
         encoded = wire.encode(messages, config, recorded.request.quirks)
         return bool(msgspec.json.decode(encoded.body) == recorded.request.body)
+
+
+def _check_option(name: str, value: str, values: Iterable[str]) -> None:
+    if value not in values:
+        raise ValueError(f"{name} must be one of {', '.join(values)}")
 
 
 @final
