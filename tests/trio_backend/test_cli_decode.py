@@ -1,12 +1,14 @@
 """`tokenwire decode`: a recorded body in, events out."""
 
 import json
+import os
 import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.gguf import ANSWER
 from tests.trio_backend.cli_process import (
     COMMAND,
     child_environment,
@@ -17,6 +19,8 @@ from tests.trio_backend.cli_process import (
 from tests.trio_backend.servers import DONE_EVENT, FINISH_EVENT, event, text_event
 from tokenwire.exchange import Exchange
 from tokenwire.wire import WIRE_KINDS
+from tokenwire_trio.cli.print_recording import is_recording
+from tokenwire_trio.recording_format import SIGNATURE
 
 _DATA = Path(__file__).parents[1] / "data"
 _BODY = text_event("Grüße ") + text_event("日本語 👋") + FINISH_EVENT + DONE_EVENT
@@ -201,6 +205,75 @@ def test_headers_of_another_form_are_told(tmp_path: Path) -> None:
     result = invoke("decode", "--headers", str(file), "-", stdin=_BODY)
     assert result.exit_code == 2
     assert "list of [name, value] pairs" in result.stderr
+
+
+# Recordings
+
+
+@pytest.fixture
+def recording(llama_url: str, tmp_path: Path) -> Path:
+    """Give a recording of an answer and of a refusal."""
+    file = tmp_path / "recording.jsonl"
+    for base_url in (llama_url, f"{llama_url}/none"):
+        invoke(
+            "ask", "Hi", "--base-url", base_url, "--record", str(file), "--key-env", "K", env=_KEY
+        )
+    return file
+
+
+_KEY = {"K": "sk-canary-0123456789"}
+
+
+def test_what_was_recorded_is_printed_with_its_times(recording: Path) -> None:
+    """Each exchange has a line before its events; the exit code is that of the failed one."""
+    result = invoke("decode", str(recording))
+    first, *events, second, error = json_lines(result.stdout_bytes)
+    assert [first["type"], first["status"], first["outcome"]] == ["exchange", 200, "complete"]
+    assert "".join(event.get("text", "") for event in events) == ANSWER
+    assert events[-1]["type"] == "end"
+    times = [event["t"] for event in events]
+    assert times == sorted(times)
+    assert [second["type"], second["status"], second["outcome"]] == ["exchange", 404, "failed"]
+    assert (error["type"], error["kind"]) == ("error", "not_found")
+    assert result.exit_code == 14
+    assert "HTTP 404" in result.stderr
+    assert "canary" not in recording.read_text("utf-8")
+
+
+def test_a_recording_may_come_through_a_pipe(recording: Path) -> None:
+    """Where nobody can go back to its beginning."""
+    receiver, sender = os.pipe()
+    os.write(sender, recording.read_bytes()[:4096])
+    os.close(sender)
+    with os.fdopen(receiver, "rb") as pipe:
+        assert is_recording(pipe)
+        assert pipe.read(len(SIGNATURE)) == SIGNATURE
+    process = run_process("decode", "-", stdin=recording.read_bytes())
+    assert process.stdout == invoke("decode", str(recording)).stdout_bytes
+
+
+@pytest.mark.parametrize("option", [("--wire", "gemini"), ("--cut",), ("--header", "a: b")])
+def test_a_recording_says_itself_how_to_read_it(option: tuple[str, ...], recording: Path) -> None:
+    """What contradicts it is refused."""
+    result = invoke("decode", *option, str(recording))
+    assert result.exit_code == 2
+    assert f"leave out {option[0]}" in result.stderr
+
+
+def test_a_damaged_recording_is_one_line_that_names_the_place(recording: Path) -> None:
+    """And shows nothing of what stands there."""
+    recording.write_bytes(recording.read_bytes().replace(b'"event":"head"', b'"event":"hand"', 1))
+    result = invoke("decode", str(recording))
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: line 2: no line of a recording")
+
+
+def test_what_cannot_be_recorded_is_not_asked(llama_url: str) -> None:
+    """The file comes first."""
+    process = run_process("ask", "Hi", "--base-url", llama_url, "--record", "/no/such/file")
+    assert (process.returncode, process.stdout) == (1, b"")
+    assert b"'/no/such/file'" in process.stderr
 
 
 def test_closed_streams_are_no_reason_to_fail(body: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 from functools import partial
+from pathlib import Path
 
 import click
 
@@ -27,6 +28,12 @@ from tokenwire_trio.cli.provider_section import load_target
     default=None,
     help="End with a line of timings.  [default: on a terminal, and with --local]",
 )
+@click.option(
+    "--record",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Add all that is sent and received to FILE, without the key: for a report of a bug.",
+)
 def ask(
     options: ProviderOptions,
     messages: list[Message],
@@ -34,6 +41,7 @@ def ask(
     local: bool,
     as_json: bool,
     timings: bool | None,
+    record: Path | None,
 ) -> ExitCode:
     """Ask PROMPT and print the answer as it comes.
 
@@ -58,4 +66,6 @@ def ask(
         answer = partial(asking.ask_local_model, options)
     else:
         answer = partial(asking.ask_provider, load_target(options, os.environ))
-    return trio.run(partial(answer, messages, presentation, stderr, timings=show_timings))
+    return trio.run(
+        partial(answer, messages, presentation, stderr, timings=show_timings, record=record)
+    )

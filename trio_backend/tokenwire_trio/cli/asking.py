@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final, Protocol, final
 
 import attrs
@@ -14,7 +15,7 @@ from tokenwire.messages import Message
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.tokens import End, Token
-from tokenwire_trio import open_provider
+from tokenwire_trio import Recording, open_provider
 from tokenwire_trio.cli.advice import with_advice
 from tokenwire_trio.cli.exit_codes import ExitCode, of_error
 from tokenwire_trio.cli.outlet import Outlet
@@ -66,15 +67,17 @@ async def ask_provider(
     stderr: Outlet,
     *,
     timings: bool,
+    record: Path | None = None,
 ) -> ExitCode:
-    """Show one answer while it comes; see `show_answer`.
+    """Show one answer while it comes, and record it if there is a file for it; see `show_answer`.
 
     Raises:
         ValueError: If the endpoint is set up in a way that cannot work.
+        OSError: If the file cannot be written.
     """
     async with open_provider(target.section) as provider:
         shown = await show_answer(
-            provider,
+            provider if record is None else Recording(provider, record),
             messages,
             presentation,
             stderr,
@@ -146,6 +149,7 @@ async def ask_local_model(
     stderr: Outlet,
     *,
     timings: bool,
+    record: Path | None = None,
 ) -> ExitCode:
     """Do what `ask_provider` does with a model on this machine, which runs just as long.
 
@@ -153,7 +157,9 @@ async def ask_local_model(
         Refusal: If there is no such model; the message says how to install it.
     """
     async with local_target(options, stderr) as target:
-        return await ask_provider(target, messages, presentation, stderr, timings=timings)
+        return await ask_provider(
+            target, messages, presentation, stderr, timings=timings, record=record
+        )
 
 
 @asynccontextmanager

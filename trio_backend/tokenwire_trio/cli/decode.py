@@ -1,4 +1,4 @@
-"""`tokenwire decode`: a recorded response body, read as it would be from the network."""
+"""`tokenwire decode`: what was recorded, read as it would be from the network."""
 
 import io
 from collections.abc import Iterable, Iterator
@@ -9,12 +9,11 @@ from typing import Final, TypeAlias
 import attrs
 import click
 import msgspec
+from click.core import ParameterSource
 
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError
 from tokenwire.exchange import Exchange, State
-from tokenwire.messages import Message
-from tokenwire.provider_config import ProviderConfig
 from tokenwire.tokens import Token
 from tokenwire.wire import WIRE_KINDS, wire_by_kind
 from tokenwire_trio.cli.ending import ends_with_exit_code
@@ -22,6 +21,7 @@ from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode, of_error
 from tokenwire_trio.cli.json_lines import JSONLines
 from tokenwire_trio.cli.key_values import header_lines
 from tokenwire_trio.cli.outlet import standard_outlets
+from tokenwire_trio.cli.print_recording import is_recording, print_recording
 from tokenwire_trio.cli.provider_options import quirk_option, wire_option
 
 _Headers: TypeAlias = list[tuple[str, str]]
@@ -29,17 +29,15 @@ _Headers: TypeAlias = list[tuple[str, str]]
 #: As much as the transport takes from the network at once.
 _PIECE_BYTES: Final = 64 * 1024
 
-#: A request has to be made before its response can come in; nothing is sent to this address, and
-#: the settings are those without which some wire formats make no request.
+#: Where a body came from that does not say so.
 _NOWHERE: Final = "http://localhost"
-_ANY_SETTINGS: Final = ProviderConfig(model="-", max_output_tokens=1)
 
 _ENDED: Final = (State.DONE, State.FAILED)
 
 
 @attrs.frozen(kw_only=True)
-class _Recording:
-    """A response as it was recorded."""
+class _Response:
+    """A response as it came."""
 
     status: int
     headers: _Headers
@@ -118,15 +116,22 @@ def decode(
     cut: bool,
     file: io.BufferedReader,
 ) -> ExitCode:
-    """Print the events of a recorded response body.
+    """Print the events of a recording, or of a recorded response body.
 
-    FILE holds the bytes of the body without any transfer coding; '-' reads standard input. The
-    events are those of 'tokenwire ask --json', and the exit codes are the same. No header is made
-    up: give those that matter.
+    FILE is what 'tokenwire ask --record' wrote, and takes no options, or it holds the bytes of one
+    body without any transfer coding; '-' reads standard input. The events are those of 'tokenwire
+    ask --json', and the exit codes are the same. To a body no header is made up: give those that
+    matter.
+
+    In a recording each exchange begins with a line of type "exchange", and events have their time
+    in seconds since it began.
     """
+    if is_recording(file):
+        _refuse_options()
+        return print_recording(file)
     if split and splits:
         raise click.UsageError("--split and --splits exclude each other")
-    recording = _Recording(
+    response = _Response(
         status=status,
         headers=[*header_file, *header],
         pieces=_pieces(file, split, splits),
@@ -135,8 +140,19 @@ def decode(
     exchange = Exchange(
         wire_by_kind(wire or WIRE_KINDS[0]), Endpoint(base_url=_NOWHERE, quirks=quirk)
     )
-    exchange.send([Message.user("-")], _ANY_SETTINGS)
-    return _print_events(_replay(exchange, recording))
+    exchange.expect(_NOWHERE)
+    return _print_events(_read(exchange, response))
+
+
+def _refuse_options() -> None:
+    """Refuse what a recording knows better."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        given = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+        if given and isinstance(parameter, click.Option):
+            raise click.UsageError(
+                f"a recording says itself how to read it: leave out {parameter.opts[0]}"
+            )
 
 
 def _pieces(file: io.BufferedReader, size: int | None, sizes: list[int]) -> Iterator[bytes]:
@@ -150,15 +166,15 @@ def _pieces(file: io.BufferedReader, size: int | None, sizes: list[int]) -> Iter
         yield from iter(partial(file.read1, _PIECE_BYTES), b"")
 
 
-def _replay(exchange: Exchange, recording: _Recording) -> Iterator[list[Token | ProviderError]]:
+def _read(exchange: Exchange, response: _Response) -> Iterator[list[Token | ProviderError]]:
     """Let an exchange receive the response, no further than it would read from a network."""
-    yield exchange.receive_head(recording.status, recording.headers)
-    for piece in recording.pieces:
+    yield exchange.receive_head(response.status, response.headers)
+    for piece in response.pieces:
         if exchange.state in _ENDED:
             return
         yield exchange.receive_data(piece)
     if exchange.state not in _ENDED:
-        yield exchange.receive_eof(clean=not recording.cut)
+        yield exchange.receive_eof(clean=not response.cut)
 
 
 def _print_events(batches: Iterable[list[Token | ProviderError]]) -> ExitCode:

@@ -22,7 +22,7 @@ from tokenwire.tokens import (
     Usage,
 )
 
-_Object: TypeAlias = dict[str, object]
+JSONObject: TypeAlias = dict[str, object]
 
 _ENCODER: Final = msgspec.json.Encoder()
 
@@ -41,7 +41,10 @@ class JSONLines:
     def write(self, events: Iterable[Token | ProviderError]) -> None:
         """Print each event on its line, now."""
         # A list: msgspec 0.22 leaks some bytes for each other iterable that it encodes.
-        objects = [event_object(event) for event in events]
+        self.write_objects([event_object(event) for event in events])
+
+    def write_objects(self, objects: list[JSONObject]) -> None:
+        """Print each object on its line, now."""
         if objects:
             self._output.write(_ENCODER.encode_lines(objects))
             self._output.flush()
@@ -58,7 +61,7 @@ class JSONLines:
         """Do nothing: each line has its end."""
 
 
-def event_object(event: Token | ProviderError) -> _Object:
+def event_object(event: Token | ProviderError) -> JSONObject:
     """Return what stands for an event in JSON; ``type`` says which kind it is."""
     match event:
         case TextDelta():
@@ -77,21 +80,21 @@ def event_object(event: Token | ProviderError) -> _Object:
             assert_never(event)
 
 
-def _text(kind: str, token: TextDelta | ReasoningDelta | RefusalDelta) -> _Object:
+def _text(kind: str, token: TextDelta | ReasoningDelta | RefusalDelta) -> JSONObject:
     return {"type": kind, "choice": token.choice, "text": token.text}
 
 
-def _signature(signature: str | None) -> _Object:
+def _signature(signature: str | None) -> JSONObject:
     return {} if signature is None else {"signature": signature}
 
 
-def _logprobs(logprobs: tuple[TokenLogprob, ...] | None) -> _Object:
+def _logprobs(logprobs: tuple[TokenLogprob, ...] | None) -> JSONObject:
     if logprobs is None:
         return {}
     return {"logprobs": [msgspec.structs.asdict(entry) for entry in logprobs]}
 
 
-def _tool_call(token: ToolCallDelta) -> _Object:
+def _tool_call(token: ToolCallDelta) -> JSONObject:
     return {
         "type": "tool_call",
         "choice": token.choice,
@@ -103,7 +106,7 @@ def _tool_call(token: ToolCallDelta) -> _Object:
     }
 
 
-def _end(end: End) -> _Object:
+def _end(end: End) -> JSONObject:
     return {
         "type": "end",
         "finish": end.finish,
@@ -116,14 +119,14 @@ def _end(end: End) -> _Object:
     }
 
 
-def _usage(usage: Usage) -> _Object:
+def _usage(usage: Usage) -> JSONObject:
     counts = msgspec.structs.asdict(usage)
     return {
         name: count for name, count in counts.items() if count is not None or name in _MAIN_COUNTS
     }
 
 
-def _durations(durations: Durations | None) -> _Object:
+def _durations(durations: Durations | None) -> JSONObject:
     """Say how long it took, where the provider told."""
     if durations is None:
         return {}
@@ -131,7 +134,7 @@ def _durations(durations: Durations | None) -> _Object:
     return {"durations": {name: seconds for name, seconds in told if seconds is not None}}
 
 
-def _finishes(end: End) -> _Object:
+def _finishes(end: End) -> JSONObject:
     """Say of several choices how each ended."""
     if len(end.finishes) <= 1:
         return {}
