@@ -92,7 +92,10 @@ def test_what_is_no_question_is_told(record: Record, complaint: str) -> None:
     assert len(str(caught.value)) <= 300
 
 
-@pytest.mark.parametrize("document", [b"[]", b"{", b'{"prompt": "\\ud800"}', b"[" * 10_000])
+@pytest.mark.parametrize(
+    "document",
+    [b"[]", b"{", b'{"prompt": "\\ud800"}', b"[" * 10_000, b'{"settings": {"a": ' + b"[" * 10_000],
+)
 def test_what_is_no_object_is_told(document: bytes) -> None:
     """Whatever it is."""
     with pytest.raises(ValueError, match=r"JSON|Expected|Input|Invalid|deep|end"):

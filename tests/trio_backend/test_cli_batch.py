@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,6 +23,7 @@ from tests.trio_backend.servers import ServerSide, answer, refusal, socket_serve
 
 _KEY = "sk-0123456789abcdef"
 _NOWHERE = "http://localhost:1/v1"
+_PATIENCE_S = 30
 
 
 @attrs.define
@@ -62,9 +64,10 @@ class Echo:
             await peer.send(self.refusals.get(prompt) or answer(prompt[:1], prompt[1:]))
 
     async def wait_for_requests(self, count: int) -> None:
-        """Wait until so many have come in all."""
+        """Wait until so many have come in all, unless whoever should ask has failed."""
         while len(self.asked) < count:
-            await self.changed.wait()
+            with trio.fail_after(_PATIENCE_S):
+                await self.changed.wait()
 
 
 @asynccontextmanager
@@ -275,7 +278,17 @@ async def test_a_refused_key_stops_the_run(batch: Batch) -> None:
     assert len(echo.asked) < 10
     assert "--key-env" in result.stderr
     assert "run again to ask" in result.stderr
-    assert "Stopped" in result.stderr
+    assert "Stopped: too many failures in a row\n" in result.stderr
+
+
+async def test_a_run_that_fails_to_its_end_was_not_stopped(batch: Batch) -> None:
+    """There was nothing left to ask."""
+    numbered(batch.folder, 3)
+    refusals = {f"Question {number}": refusal(401) for number in range(3)}
+    async with echo_server(refusals) as (_, base_url):
+        result = await batch.run_beside(base_url)
+    assert result.exit_code == 11
+    assert "Stopped" not in result.stderr
 
 
 async def test_failures_in_a_row_stop_the_run(batch: Batch) -> None:
@@ -384,6 +397,17 @@ def test_a_local_model_is_a_provider_of_its_own(batch: Batch) -> None:
     result = batch.run(_NOWHERE, "--local")
     assert result.exit_code == 2
     assert "--local is a provider of its own" in result.stderr
+
+
+def test_a_local_model_that_is_missing_is_told(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what to install."""
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    questions = str(numbered(batch.folder, 1))
+    result = invoke("batch", questions, str(batch.out), "--local")
+    assert result.exit_code == 2
+    assert "pip install" in result.stderr
 
 
 def test_results_need_a_file(batch: Batch) -> None:

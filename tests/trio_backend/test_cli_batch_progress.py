@@ -107,7 +107,7 @@ def _summary(tally: Tally, *, to_ask: int = 10, answered: int = 0, seconds: floa
         answered=answered,
         failed=Counter[str](),
         questions=QuestionFile("in.jsonl", io.BytesIO(), Path()),
-        settled=frozenset(),
+        asks=b"",
     )
     return Summary(plan=plan, tally=tally, seconds=seconds, key_variable="A_KEY")
 

@@ -194,7 +194,12 @@ async def test_results_of_other_questions_are_not_added_to(batch: Batch) -> None
 
 
 @pytest.mark.parametrize(
-    "content", [b"my notes", b"my notes\n", b'{"id": 1}\n', b'{"id":1,"digest":"a","error":"?"}\n']
+    "content",
+    [
+        *(b"my notes", b"my notes\n", b'{"id": 1}\n', b'{"id": 1, "name": "mine"}'),
+        b'{"id":1,"digest":"a","error":"?"}\n',
+        b"[" * 10_000,
+    ],
 )
 def test_a_file_of_something_else_is_left_alone(content: bytes, batch: Batch) -> None:
     """A mistyped name must cost nobody their notes."""

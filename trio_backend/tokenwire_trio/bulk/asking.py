@@ -55,12 +55,13 @@ async def ask_all(
     """
     if concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, not {concurrency}")
-    answers = Answers(provider)
+    work = _Work(provider)
     failure: BaseException | None = None
+    results_in, results = trio.open_memory_channel[Result | _Crash](0)
     try:
         async with trio.open_nursery() as nursery:
-            answers.start(nursery, questions, concurrency)
-            yield answers
+            work.start(nursery, questions, results_in, concurrency)
+            yield Answers(work, results)
             nursery.cancel_scope.cancel()
     except BaseExceptionGroup as group:
         # Our own tasks raise nothing that is meant for somebody, so this is the caller's exception.
@@ -68,7 +69,7 @@ async def ask_all(
         if others:
             raise
     finally:
-        answers.close()
+        results.close()
     if failure is not None:
         raise failure
 
@@ -82,11 +83,8 @@ class _Crash:
 
 
 @final
-class Answers:
-    """The results of `ask_all`, in the order in which they are complete; an async iterator.
-
-    Any number of tasks may read it; each result goes to one of them. A call that is cancelled takes
-    no result.
+class _Work:
+    """The tasks that ask, and what they have come to.
 
     Attributes:
         under_way: How many questions are being asked at the moment.
@@ -96,55 +94,35 @@ class Answers:
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
         self._feeding = trio.CancelScope()
-        self._results_in, self._results = trio.open_memory_channel[Result | _Crash](0)
-        self.under_way = 0
-        self.deltas = 0
+        self.under_way: int = 0
+        self.deltas: int = 0
 
-    def start(self, nursery: trio.Nursery, questions: Questions, concurrency: int) -> None:
-        """Begin to ask; called once, by `ask_all`."""
+    def start(
+        self,
+        nursery: trio.Nursery,
+        questions: Questions,
+        results: trio.MemorySendChannel[Result | _Crash],
+        concurrency: int,
+    ) -> None:
+        """Begin to ask; the last task to end closes the channel of results."""
         feed, questions_out = trio.open_memory_channel[Question](0)
-        nursery.start_soon(self._feed, questions, feed, self._results_in.clone())
+        nursery.start_soon(self._feed, questions, feed, results.clone())
         for _ in range(concurrency):
-            nursery.start_soon(self._ask_each, questions_out.clone(), self._results_in.clone())
+            nursery.start_soon(self._ask_each, questions_out.clone(), results.clone())
         questions_out.close()
-        self._results_in.close()
+        results.close()
 
-    def close(self) -> None:
-        """Give no more results; called once, by `ask_all`."""
-        self._results.close()
-
-    def stop_asking(self) -> None:
-        """Ask nothing new; the results of what is under way still come, and then no more."""
+    def stop(self) -> None:
+        """Ask nothing new."""
         self._feeding.cancel()
-
-    def __aiter__(self) -> Self:
-        """Return the results themselves."""
-        return self
-
-    async def __anext__(self) -> Result:
-        """Return the next result.
-
-        Raises:
-            StopAsyncIteration: All have come.
-            Exception: What holds for every question, such as a `ValueError` because the endpoint
-                cannot work as it is set up, or what the iterable of questions raised.
-            trio.ClosedResourceError: The block of `ask_all` was left.
-        """
-        try:
-            result = await self._results.receive()
-        except trio.EndOfChannel:
-            raise StopAsyncIteration from None
-        if isinstance(result, _Crash):
-            raise result.error
-        return result
 
     async def _feed(
         self,
         questions: Questions,
         feed: trio.MemorySendChannel[Question],
-        crashes: trio.MemorySendChannel[Result | _Crash],
+        results: trio.MemorySendChannel[Result | _Crash],
     ) -> None:
-        async with feed, crashes:
+        async with feed, results:
             with self._feeding:
                 try:
                     if isinstance(questions, AsyncIterable):
@@ -154,7 +132,7 @@ class Answers:
                         for question in questions:
                             await feed.send(question)
                 except Exception as error:  # noqa: BLE001  # raised to whoever reads
-                    await crashes.send(_Crash(error))
+                    await results.send(_Crash(error))
 
     async def _ask_each(
         self,
@@ -193,3 +171,51 @@ class Answers:
             return Failed(id=question.id, error=error.with_traceback(None), partial=partial)
         finally:
             self.under_way -= 1
+
+
+@final
+class Answers:
+    """The results of `ask_all`, in the order in which they are complete; an async iterator.
+
+    Any number of tasks may read it; each result goes to one of them. A call that is cancelled takes
+    no result.
+    """
+
+    def __init__(self, work: _Work, results: trio.MemoryReceiveChannel[Result | _Crash]) -> None:
+        self._work = work
+        self._results = results
+
+    @property
+    def under_way(self) -> int:
+        """How many questions are being asked at the moment."""
+        return self._work.under_way
+
+    @property
+    def deltas(self) -> int:
+        """How many tokens all streams together have brought so far."""
+        return self._work.deltas
+
+    def stop_asking(self) -> None:
+        """Ask nothing new; the results of what is under way still come, and then no more."""
+        self._work.stop()
+
+    def __aiter__(self) -> Self:
+        """Return the results themselves."""
+        return self
+
+    async def __anext__(self) -> Result:
+        """Return the next result.
+
+        Raises:
+            StopAsyncIteration: All have come.
+            Exception: What holds for every question, such as a `ValueError` because the endpoint
+                cannot work as it is set up, or what the iterable of questions raised.
+            trio.ClosedResourceError: The block of `ask_all` was left.
+        """
+        try:
+            result = await self._results.receive()
+        except trio.EndOfChannel:
+            raise StopAsyncIteration from None
+        if isinstance(result, _Crash):
+            raise result.error
+        return result

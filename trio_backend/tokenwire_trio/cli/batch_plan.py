@@ -1,11 +1,12 @@
 """What is left to ask: the lines of IN.jsonl but for those that OUT.jsonl has a result for.
 
 Both files are read once before anything is asked, so that a mistake on the last line of a million
-costs nothing. What is kept of them are ids and digests.
+costs nothing. What is known of a line meanwhile takes some three hundred bytes, afterwards one.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator
+from itertools import compress
 from typing import final
 
 import attrs
@@ -31,11 +32,16 @@ class Plan:
     answered: int
     failed: Counter[str]
     _questions: QuestionFile = attrs.field(alias="questions")
-    _settled: Set[QuestionId] = attrs.field(alias="settled", repr=False)
+    _asks: bytes = attrs.field(alias="asks", repr=False)  # of each line, whether to ask it
 
     def lines(self) -> Iterator[Line]:
-        """Read the questions that are left."""
-        return (line for line in self._questions if line.question.id not in self._settled)
+        """Read the questions that are left.
+
+        Raises:
+            Refusal: A line is no question any more.
+        """
+        for number, document in compress(self._questions.documents(), self._asks):
+            yield self._questions.read(number, document)
 
 
 def make_plan(questions: QuestionFile, results: ResultFile, *, keep_failed: bool) -> Plan:
@@ -50,24 +56,32 @@ def make_plan(questions: QuestionFile, results: ResultFile, *, keep_failed: bool
         Refusal: A line of either file cannot be used, two lines have the same id, or the results
             are not those of the questions.
     """
-    earlier = {result.id: result for result in results.earlier()}
-    failed = {result.id for result in earlier.values() if result.error is not None}
-    again = set[QuestionId]() if keep_failed else failed
+    unmatched = {result.id: result for result in results.earlier()}
     numbers: dict[QuestionId, int] = {}
+    asks = bytearray()
+    again: set[QuestionId] = set()
+    kept: Counter[str | None] = Counter()
     for line in questions:
         _check_unique(questions, line, numbers)
-        if _was_mended(questions, line, earlier, results.name):
-            again.add(line.question.id)
-    _check_origin(questions, earlier, numbers, results.name)
-    settled = {id_: result for id_, result in earlier.items() if id_ not in again}
-    results.keep(lambda result: result.id in settled)
-    errors = [result.error for result in settled.values() if result.error is not None]
+        result = unmatched.pop(line.question.id, None)
+        if result is not None:
+            _check_same(questions, line, result, results.name)
+            if result.error is None or (keep_failed and result.digest == line.digest):
+                kept[result.error] += 1
+                asks.append(False)
+                continue
+            again.add(result.id)
+        asks.append(True)
+    if unmatched:
+        raise Refusal(
+            f"{results.name} has a result for the id {_shown(next(iter(unmatched)))}, which is not"
+            f" in {questions.name}: name another file for the results"
+        )
+    results.drop(again)
+    answered = kept.pop(None, 0)
+    failed = Counter({kind: count for kind, count in kept.items() if kind is not None})
     return Plan(
-        to_ask=len(numbers) - len(settled),
-        answered=len(settled) - len(errors),
-        failed=Counter[str](errors),
-        questions=questions,
-        settled=frozenset(settled),
+        to_ask=sum(asks), answered=answered, failed=failed, questions=questions, asks=bytes(asks)
     )
 
 
@@ -79,37 +93,16 @@ def _check_unique(questions: QuestionFile, line: Line, numbers: dict[QuestionId,
         )
 
 
-def _was_mended(
-    questions: QuestionFile,
-    line: Line,
-    earlier: Mapping[QuestionId, EarlierResult],
-    results_name: str,
-) -> bool:
-    """Tell whether a question is another one than the one that failed."""
-    result = earlier.get(line.question.id)
-    if result is None or result.digest == line.digest:
-        return False
-    if result.error is None:
+def _check_same(
+    questions: QuestionFile, line: Line, result: EarlierResult, results_name: str
+) -> None:
+    """Refuse an answer to another question; one that failed may be mended."""
+    if result.error is None and result.digest != line.digest:
         raise questions.refusal(
             line.number,
             f"{results_name} answers another question under the id {_shown(result.id)}:"
             " name another file for the results",
         )
-    return True
-
-
-def _check_origin(
-    questions: QuestionFile,
-    earlier: Mapping[QuestionId, EarlierResult],
-    numbers: Mapping[QuestionId, int],
-    results_name: str,
-) -> None:
-    for id_ in earlier:
-        if id_ not in numbers:
-            raise Refusal(
-                f"{results_name} has a result for the id {_shown(id_)}, which is not in"
-                f" {questions.name}: name another file for the results"
-            )
 
 
 def _shown(id_: QuestionId) -> str:

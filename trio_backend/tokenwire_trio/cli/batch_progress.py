@@ -54,7 +54,7 @@ class Progress:
     def bar(self, width: int) -> Table:
         """Draw it: the bar, and as much of the rest as fits beside it."""
         count = Text(f"{self.done:,}/{self.total:,}")
-        bar = ProgressBar(total=max(self.total, 1), completed=self.done)
+        bar = ProgressBar(total=max(self.total, 1), completed=self.done, complete_style="green")
         others = self._fitting(width - len(count) - _NARROWEST_BAR)
         table = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
         table.width = width

@@ -61,10 +61,19 @@ class QuestionFile:
         self._folder = folder
 
     def __iter__(self) -> Iterator[Line]:
-        """Read lines, but for empty ones.
+        """Read every question.
 
         Raises:
-            Refusal: A line is no question; the message names it and says why.
+            Refusal: A line is none; the message names it and says why.
+        """
+        for number, document in self.documents():
+            yield self.read(number, document)
+
+    def documents(self) -> Iterator[tuple[int, bytes]]:
+        """Give the lines as they are, numbered from 1, but for empty ones.
+
+        Raises:
+            Refusal: A line is longer than any question.
         """
         self._file.seek(0)
         for number in count(1):
@@ -75,9 +84,14 @@ class QuestionFile:
                 raise self.refusal(number, f"it is longer than {_MAX_LINE_BYTES} bytes")
             document = data.removeprefix(_BYTE_ORDER_MARK if number == 1 else b"").strip()
             if document:
-                yield self._line(number, document)
+                yield number, document
 
-    def _line(self, number: int, document: bytes) -> Line:
+    def read(self, number: int, document: bytes) -> Line:
+        """Read the question on a line.
+
+        Raises:
+            Refusal: It is none.
+        """
         try:
             question = read_question(document, self._folder, default_id=number)
         except (ValueError, OSError) as error:

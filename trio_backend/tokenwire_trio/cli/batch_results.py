@@ -9,7 +9,7 @@ written anew beside the old one, which it replaces at once when it is complete.
 import os
 import shutil
 import stat
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, final
@@ -52,7 +52,7 @@ class ResultFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = _open(path)
+        self._descriptor: int | None = _open(path)
         self._torn = False
 
     @property
@@ -72,38 +72,41 @@ class ResultFile:
         with self._path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 self._torn = not line.endswith(b"\n")
-                try:
-                    result = _DECODER.decode(line)
-                except (ValueError, RecursionError):
-                    if self._torn and _BEGINNING.startswith(line[: len(_BEGINNING)]):
-                        return
-                else:
+                result = _result_on(line)
+                if result is not None:
                     yield line, result
-                    continue
-                raise Refusal(
-                    f"{self.name}: line {number} is no result of 'tokenwire batch': name another"
-                    " file, this one would be added to"
-                )
+                elif not (self._torn and _may_be_cut_off(line)):
+                    raise Refusal(
+                        f"{self.name}: line {number} is no result of 'tokenwire batch': name"
+                        " another file, this one would be added to"
+                    )
 
-    def keep(self, wanted: Callable[[EarlierResult], bool]) -> None:
-        """Keep some of the results of earlier runs, and what is torn not at all.
+    def drop(self, unwanted: Set[QuestionId]) -> None:
+        """Drop some of the results of earlier runs, and what is torn.
 
         Args:
-            wanted: Whether to keep a result.
+            unwanted: The ids of those.
         """
-        if all(wanted(result) for result in self.earlier()) and not self._torn:
+        if not unwanted and not self._torn:
             return
         beside = self._path.with_name(f"{self._path.name}.new")
-        with beside.open("wb") as file:
-            shutil.copymode(self._path, beside)
-            for line, result in self._lines():
-                if wanted(result):
-                    file.write(line if line.endswith(b"\n") else line + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            self._copy(beside, unwanted)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
         self.close()
         beside.replace(self._path)
         self._descriptor = _open(self._path)
+
+    def _copy(self, beside: Path, unwanted: Set[QuestionId]) -> None:
+        with beside.open("wb") as file:
+            shutil.copymode(self._path, beside)
+            for line, result in self._lines():
+                if result.id not in unwanted:
+                    file.write(line if line.endswith(b"\n") else line + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
 
     def write(self, id_: QuestionId, digest: str, record: dict[str, Any]) -> None:
         """Append a result, now.
@@ -111,13 +114,16 @@ class ResultFile:
         Raises:
             OSError: If the disk is full, or whatever else keeps it from being written.
         """
+        assert self._descriptor is not None
         line = _ENCODER.encode({"id": id_, "digest": digest, **record}) + b"\n"
         while line:
             line = line[os.write(self._descriptor, line) :]
 
     def close(self) -> None:
-        """Close the file and give up its lock."""
-        os.close(self._descriptor)
+        """Close the file and give up its lock; may be called again."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager
@@ -134,6 +140,24 @@ def result_file(path: Path, questions: Path) -> Generator[ResultFile, None, None
         yield file
     finally:
         file.close()
+
+
+def _result_on(line: bytes) -> EarlierResult | None:
+    try:
+        return _DECODER.decode(line)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _may_be_cut_off(line: bytes) -> bool:
+    """Tell a line of ours that was not written to its end from somebody else's whole document."""
+    if not _BEGINNING.startswith(line[: len(_BEGINNING)]):
+        return False
+    try:
+        msgspec.json.decode(line)
+    except (ValueError, RecursionError):
+        return True
+    return False
 
 
 def _open(path: Path) -> int:

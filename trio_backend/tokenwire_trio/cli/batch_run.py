@@ -11,7 +11,6 @@ from typing import Final, final
 import attrs
 import trio
 
-from tokenwire.config import ProviderSection
 from tokenwire.provider import Provider
 from tokenwire.retry_policy import RetryPolicy
 from tokenwire_trio.bulk.asking import Answers, ask_all
@@ -83,7 +82,7 @@ async def run(target: Target, job: Job, settings: BatchOptions, stderr: Outlet) 
     """
     batch = _Batch(job, settings, stderr)
     began = trio.current_time()
-    async with open_provider(_with_room(target.section, settings.concurrency)) as provider:
+    async with open_provider(target.section) as provider:
         await batch.run(_as_told(provider, settings, batch.tally))
     summary = Summary(
         plan=job.plan,
@@ -97,15 +96,6 @@ async def run(target: Target, job: Job, settings: BatchOptions, stderr: Outlet) 
     if batch.interrupted:
         return ExitCode.INTERRUPTED
     return code_of(batch.tally.failed + job.plan.failed)
-
-
-def _with_room(section: ProviderSection, concurrency: int) -> ProviderSection:
-    """Let as many connections be kept as are used at a time, unless none is to be kept."""
-    pool = section.endpoint.pool
-    if not 0 < pool.max_idle < concurrency:
-        return section
-    endpoint = attrs.evolve(section.endpoint, pool=attrs.evolve(pool, max_idle=concurrency))
-    return attrs.evolve(section, endpoint=endpoint)
 
 
 def _as_told(provider: Provider, settings: BatchOptions, tally: Tally) -> Provider:
@@ -135,7 +125,7 @@ class _Batch:
         self._digests: dict[QuestionId, str] = {}  # of the lines under way
         self._scope = trio.CancelScope()
         self.tally = Tally(settings.stop_after)
-        self.interrupted = False
+        self.interrupted: bool = False
 
     async def run(self, provider: Provider) -> None:
         """Ask until all is asked, nothing comes of it any more, or somebody wants an end."""

@@ -57,8 +57,9 @@ class Summary:
             yield from self._failures(_MAX_WIDTH if width is None else width)
         if plan.failed:
             yield _row("kept", plan.failed.total(), "failed earlier")
-        if tally.done < plan.to_ask:
-            yield _row("not asked", plan.to_ask - tally.done, "run again to ask")
+        not_asked = plan.to_ask - tally.done
+        if not_asked:
+            yield _row("not asked", not_asked, "run again to ask")
         if tally.retries:
             yield _row("retries", tally.retries)
         if tally.tokens:
@@ -66,7 +67,7 @@ class Summary:
             speed = f"{about}{tally.tokens / self.seconds:,.1f}/s" if self.seconds else ""
             yield _row("tokens", f"{about}{tally.tokens:,}", speed)
         yield _row("time", clock(self.seconds))
-        if tally.must_stop:
+        if not_asked and tally.must_stop:
             yield "Stopped: too many failures in a row"
 
     def _failures(self, width: int) -> Iterator[str]:

@@ -33,12 +33,12 @@ class Tally:
         self._stop_after = stop_after
         self._in_a_row = 0
         self._hopeless_in_a_row = 0
-        self.answered = 0
-        self.failed = Counter[str]()
+        self.answered: int = 0
+        self.failed: Counter[str] = Counter()
         self.examples: dict[str, Failure] = {}
-        self.tokens = 0
-        self.exact = True
-        self.retries = 0
+        self.tokens: int = 0
+        self.exact: bool = True
+        self.retries: int = 0
 
     @property
     def done(self) -> int:
