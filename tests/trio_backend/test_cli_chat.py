@@ -1,8 +1,11 @@
 """`tokenwire chat` without a terminal: lines in, answers out; and what its commands do."""
 
+import io
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
+from typing import cast
 
 import pytest
 import trio
@@ -17,9 +20,15 @@ from tests.trio_backend.servers import (
     refusal,
     socket_server,
 )
-from tokenwire.messages import Message, ToolCall, ToolResult
+from tokenwire.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult
+from tokenwire_trio.cli.answer_text import AnswerText
+from tokenwire_trio.cli.chat_commands import ChatState
 from tokenwire_trio.cli.chat_dialogue import Dialogue
-from tokenwire_trio.cli.messages_file import read_messages
+from tokenwire_trio.cli.chat_lines import PipedLines
+from tokenwire_trio.cli.chat_session import Asked, Chat
+from tokenwire_trio.cli.chat_thread import ResourceThread
+from tokenwire_trio.cli.messages_file import read_messages, write_messages
+from tokenwire_trio.cli.outlet import Outlet
 
 
 def _bodies_to(requests: list[bytes], *responses: bytes) -> Handler:
@@ -172,6 +181,21 @@ async def test_what_is_saved_is_taken_up_again(tmp_path: Path) -> None:
     assert len(read_messages(file)) == len(read_messages(tmp_path / "other.json")) == 5
 
 
+def test_every_part_of_a_message_survives_saving(tmp_path: Path) -> None:
+    """Pictures become part of the file."""
+    messages = [
+        Message.user("a", Image(data=b"\x89PNG", media_type="image/png", detail="low")),
+        Message.user(Image(url="https://host.example/a.png")),
+        Message.assistant(
+            Reasoning("Hm", "sig"), ToolCall(id="c", name="f", arguments="{}", signature="s")
+        ),
+        Message.tool(ToolResult(call_id="c", name="f", text="no", is_error=True)),
+        Message.assistant(Text("b"), Text("c")),
+    ]
+    write_messages(tmp_path / "talk.json", messages)
+    assert read_messages(tmp_path / "talk.json") == messages
+
+
 def test_a_file_of_others_is_not_overwritten(tmp_path: Path) -> None:
     """A slip of the keyboard costs nobody their work."""
     file = tmp_path / "thesis.json"
@@ -219,6 +243,14 @@ async def test_a_line_that_is_no_text_is_refused(lines: bytes, code: int) -> Non
         result = await trio.to_thread.run_sync(lambda: invoke(*arguments, stdin=lines))
     assert result.exit_code == code
     assert "no UTF-8 text" in result.stderr
+
+
+def test_without_standard_input_there_is_nothing_to_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A caller may have closed it."""
+    monkeypatch.setattr(sys, "stdin", None)
+    assert PipedLines().read("> ") is None
 
 
 def test_pipes_get_plain_text(llama_url: str) -> None:
@@ -284,3 +316,40 @@ def test_a_conversation_may_have_no_question() -> None:
         dialogue.retry()
     dialogue.ask(Message.user("Hi"))
     assert [message.text for message in dialogue.messages] == ["Hello!", "Hi"]
+
+
+class _Pressed:
+    """A terminal at which Ctrl-C is pressed when an answer has just ended."""
+
+    def __init__(self) -> None:
+        self.resource = None
+        self._lines = iter(("Hi", None))
+
+    def read(self, prompt: str) -> str | None:
+        """Say something once."""
+        return next(self._lines)
+
+    def run(self, work: object) -> object:
+        """Be late."""
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("person", [True, False])
+def test_ctrl_c_that_comes_too_late_does_not_end_the_chat(*, person: bool) -> None:
+    """Who wanted to stop an answer finds the conversation still there; a script ends."""
+    pressed = _Pressed()
+    chat = Chat(
+        asked=cast("ResourceThread[Asked]", pressed),
+        state=ChatState(dialogue=Dialogue(), model=None),
+        lines=pressed,
+        present=lambda: AnswerText(Outlet(io.StringIO()), Outlet(io.StringIO())),
+        answering=nullcontext,
+        stderr=Outlet(io.StringIO()),
+        timings=False,
+        person=person,
+    )
+    if person:
+        assert chat.run() == 0
+        return
+    with pytest.raises(KeyboardInterrupt):
+        chat.run()

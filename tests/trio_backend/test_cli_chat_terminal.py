@@ -68,13 +68,15 @@ class Terminal:
                 self.output += os.read(self._descriptor, 65536).decode()
 
     def interrupt_line(self) -> None:
-        """Press Ctrl-C in a line that is half typed.
+        """Press Ctrl-C in a line that is half typed, until it is noticed.
 
-        It shows that the line is waited for: in the moment before, Python misses the key.
+        Python's readline misses the key between two characters, which no person can aim at.
         """
         self.type("half a line")
         self.wait_for("half a line$")
         self.type("\x03")
+        while not select.select([self._descriptor], [], [], 2)[0]:
+            os.write(self._descriptor, b"\x03")
 
     def resize(self, columns: int) -> None:
         """Change the width of the window."""

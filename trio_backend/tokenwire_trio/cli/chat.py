@@ -81,6 +81,7 @@ def chat(
             answering=keyboard_unheard if person else nullcontext,
             stderr=stderr,
             timings=timings if timings is not None else local or stderr.terminal,
+            person=person,
         ).run()
     return ExitCode.COMPLETE if person else result
 

@@ -91,7 +91,7 @@ class PipedLines:
         Raises:
             Refusal: If it is no text.
         """
-        line = sys.stdin.buffer.readline()
+        line = b"" if sys.stdin is None else sys.stdin.buffer.readline()  # None where it is closed
         if not line:
             return None
         try:

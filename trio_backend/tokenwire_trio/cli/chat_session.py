@@ -79,6 +79,7 @@ class Chat:
         answering: What to do for as long as an answer comes.
         stderr: Where everything else goes.
         timings: Whether to tell how long each answer took.
+        person: Whether somebody is there, who stops answers with Ctrl-C and leaves in other ways.
     """
 
     asked: ResourceThread[Asked]
@@ -88,6 +89,7 @@ class Chat:
     answering: Callable[[], AbstractContextManager[None]]
     stderr: Outlet
     timings: bool
+    person: bool
     _results: list[str] = attrs.field(factory=list[str], init=False)  # of tools, so far
     _failure: ExitCode = attrs.field(default=ExitCode.COMPLETE, init=False)
 
@@ -97,16 +99,20 @@ class Chat:
         Returns:
             How the last answer that failed did so.
         """
-        while (text := read_turn(self.lines, self._prompt)) is not None:
+        while True:
             try:
-                follows = self._take(text)
+                text = read_turn(self.lines, self._prompt)
+                follows = Next.LEAVE if text is None else self._take(text)
                 if follows is Next.LEAVE:
-                    break
+                    return self._failure
                 if follows is Next.ASK:
                     self._ask()
             except (LocalProtocolError, ValueError, Refusal) as error:
                 self._complain(str(error))
-        return self._failure
+            except KeyboardInterrupt:
+                # Meant for an answer that ended in the same moment, or did not end at once.
+                if not self.person:
+                    raise
 
     @property
     def _prompt(self) -> str:

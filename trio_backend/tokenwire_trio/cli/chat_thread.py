@@ -8,7 +8,6 @@ once. Ctrl-C reaches the main thread only, which then stops the answer, and noth
 from collections.abc import Awaitable, Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import AbstractAsyncContextManager, suppress
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeAlias, TypeVar, final
 
@@ -17,10 +16,43 @@ import trio
 R = TypeVar("R")
 T = TypeVar("T")
 
-_Job: TypeAlias = Callable[[], Awaitable[None]]
+#: Returns its result also where the scope was cancelled.
+Work: TypeAlias = Callable[[trio.CancelScope], Awaitable[T]]
 
 #: Windows notices Ctrl-C only between two waits.
 _LONGEST_WAIT_S: Final = 0.5
+
+
+@final
+class _Job(Generic[T]):
+    """A piece of work, and what comes of it.
+
+    Attributes:
+        done: Gets the result.
+        submitted: The thread has it.
+    """
+
+    def __init__(self, work: Work[T]) -> None:
+        self._work = work
+        self._scope = trio.CancelScope()
+        self.done: Future[T] = Future()
+        self.submitted = False
+
+    async def run(self) -> None:
+        """Do it."""
+        try:
+            self.done.set_result(await self._work(self._scope))
+        except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
+            self.done.set_exception(error)
+
+    def stop(self) -> None:
+        """Cancel it; Ctrl-C may have come even before it was submitted."""
+        self._scope.cancel()
+        if not self.submitted:
+            self.done.set_exception(KeyboardInterrupt())
+
+
+_AnyJob: TypeAlias = _Job[Any]
 
 
 @final
@@ -69,19 +101,19 @@ class ResourceThread(Generic[R]):
 
     async def _hold_open(self) -> None:
         self._trio = trio.lowlevel.current_trio_token()
-        self._jobs, jobs = trio.open_memory_channel[_Job](1)
+        self._jobs, jobs = trio.open_memory_channel[_AnyJob](1)
         try:
             with self._all:
                 async with self._opening() as resource:
                     self._opened.set_result(resource)
                     async for job in jobs:
-                        await job()
+                        await job.run()
         except Exception as error:
             if self._opened.done():
                 raise
             self._opened.set_exception(error)
 
-    def run(self, work: Callable[[trio.CancelScope], Awaitable[T]]) -> T:
+    def run(self, work: Work[T]) -> T:
         """Do some work in the thread, and wait for it.
 
         Ctrl-C cancels the scope that the work gets, and waits on; a second one is raised.
@@ -89,14 +121,17 @@ class ResourceThread(Generic[R]):
         Args:
             work: Returns its result also where it was cancelled.
         """
-        scope = trio.CancelScope()
-        done: Future[T] = Future()
-        self._trio.run_sync_soon(self._jobs.send_nowait, partial(_settle, done, work, scope))
+        job = _Job(work)
         try:
-            return self._wait(done)
+            self._trio.run_sync_soon(self._submit, job)
+            return self._wait(job.done)
         except KeyboardInterrupt:
-            self._trio.run_sync_soon(scope.cancel)
-            return self._wait(done)
+            self._trio.run_sync_soon(job.stop)
+            return self._wait(job.done)
+
+    def _submit(self, job: _AnyJob) -> None:
+        job.submitted = True
+        self._jobs.send_nowait(job)
 
     def _wait(self, result: Future[T]) -> T:
         while not result.done():
@@ -106,14 +141,3 @@ class ResourceThread(Generic[R]):
                 self._running.result()
                 raise RuntimeError("the thread ended under its work")
         return result.result()
-
-
-async def _settle(
-    future: Future[T],
-    work: Callable[[trio.CancelScope], Awaitable[T]],
-    scope: trio.CancelScope,
-) -> None:
-    try:
-        future.set_result(await work(scope))
-    except Exception as error:  # noqa: BLE001  # whoever waits for the result gets it
-        future.set_exception(error)
