@@ -511,17 +511,7 @@ except ImportError as error:
 """
 
 
-def test_without_opentelemetry_the_extra_is_named() -> None:
-    """Which is needed only here: nothing else imports it."""
-    ran = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_OPENTELEMETRY],
-        env=child_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert 'pip install "tokenwire[otel]"' in ran.stdout
-    script = "import tokenwire_trio.provider, sys; print(*sys.modules)"
+def _printed_by(script: str) -> str:
     ran = subprocess.run(
         [sys.executable, "-c", script],
         env=child_environment(),
@@ -529,4 +519,12 @@ def test_without_opentelemetry_the_extra_is_named() -> None:
         text=True,
         check=True,
     )
-    assert "opentelemetry" not in ran.stdout
+    return ran.stdout
+
+
+def test_without_opentelemetry_the_extra_is_named() -> None:
+    """Which is needed only here: nothing else imports it."""
+    assert 'pip install "tokenwire[otel]"' in _printed_by(_WITHOUT_OPENTELEMETRY)
+    assert "opentelemetry" not in _printed_by(
+        "import tokenwire_trio.provider, sys; print(*sys.modules)"
+    )

@@ -125,7 +125,7 @@ class TracedStream:
     __slots__ = ("_operation", "_traced", "wrapped")
 
     def __init__(self, wrapped: TokenStream, traced: Traced, operation: Operation) -> None:
-        self.wrapped = wrapped
+        self.wrapped: TokenStream = wrapped
         self._traced = traced
         self._operation = operation
 
