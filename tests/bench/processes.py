@@ -29,13 +29,17 @@ class WorkerFailed(Exception):
     """A client's process could not do its job."""
 
 
-def _start(python: str, *args: str) -> subprocess.Popen[str]:
-    # What is not installed is taken from the checkout.
+def checkout_environment() -> dict[str, str]:
+    """Return an environment in which what is not installed is taken from the checkout."""
     paths = [str(_ROOT), str(_ROOT / "sansio"), str(_ROOT / "trio_backend")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def _start(python: str, *args: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [python, "-m", *args],
         cwd=_ROOT,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        env=checkout_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
