@@ -164,7 +164,7 @@ class Message:
 
     @classmethod
     def assistant(cls, *content: str | Part) -> Message:
-        """Build what the model said: text, `Reasoning`, `ToolCall`s."""
+        """Build what the model said: text, `Reasoning`, calls of tools."""
         return cls("assistant", content)
 
     @classmethod

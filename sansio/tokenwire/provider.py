@@ -18,7 +18,7 @@ from tokenwire.tokens import Token
 
 
 class TokenStream(Protocol):
-    """One answer while it arrives: an async iterator of `Token`s.
+    """One answer while it arrives: an async iterator, `Token` by `Token`.
 
     It is an object and never an async generator (see PEP 789), and it lives inside the ``async
     with`` block that made it: leaving the block ends the request, however it is left.

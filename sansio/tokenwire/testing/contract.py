@@ -41,7 +41,7 @@ class WireCheck:
 def wire_contract(sample: WireSample) -> tuple[WireCheck, ...]:
     """Return everything that a wire format has to keep to, for one that these samples show.
 
-    The checks need no test framework; with pytest, each is a test of its own:
+    The checks need no test framework; with pytest, each is a test of its own::
 
         @pytest.mark.parametrize("check", wire_contract(SAMPLE), ids=str)
         def test_the_contract(check: WireCheck) -> None:

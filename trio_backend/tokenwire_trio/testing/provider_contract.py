@@ -58,7 +58,7 @@ class ProviderCheck:
 def provider_contract(sample: ProviderSample) -> tuple[ProviderCheck, ...]:
     """Return everything that a provider has to keep to, for one in these situations.
 
-    With pytest and pytest-trio, each check is a test of its own:
+    With pytest and pytest-trio, each check is a test of its own::
 
         @pytest.mark.parametrize("check", provider_contract(SAMPLE), ids=str)
         async def test_the_contract(check: ProviderCheck) -> None:
