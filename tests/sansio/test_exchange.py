@@ -56,7 +56,7 @@ def test_a_response_is_read_to_a_request_that_was_made_elsewhere() -> None:
     assert read.receive_head(404, []) == []
     error = failure_of(read.receive_eof(clean=True))
     assert "(POST https://host.example/v1/chat/completions)" in error.message
-    with pytest.raises(LocalProtocolError, match="^send is not possible in state FAILED$"):
+    with pytest.raises(LocalProtocolError, match=r"^send is not possible in state FAILED$"):
         read.expect("https://host.example/v1/chat/completions")
 
 

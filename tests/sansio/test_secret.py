@@ -167,6 +167,21 @@ def test_a_key_within_json_is_replaced(form: str) -> None:
     assert Scrubber([r"""a"b\c/d+e"""]).scrub(f'{{"key":"{form}"}}') == f'{{"key":"{REDACTED}"}}'
 
 
+@pytest.mark.parametrize("shift", range(KEY_PART_LENGTH))
+@pytest.mark.parametrize("start", range(8))
+def test_a_part_is_found_wherever_it_begins(start: int, shift: int) -> None:
+    """Any eight characters of a key, at any place of a text, short or long."""
+    part = "abcdefghijklmno"[start : start + KEY_PART_LENGTH]
+    for before in ("-" * shift, "-" * (200 + shift)):
+        assert Scrubber(["abcdefghijklmno"]).scrub(f"{before}{part}.") == f"{before}{REDACTED}."
+
+
+def test_a_long_text_without_a_key_stays_as_it_is() -> None:
+    """Also one that has half a part of a key in it."""
+    for text in ("-" * 300, "abcd" * 100):
+        assert Scrubber(["abcdefghijklmno"]).scrub(text) == text
+
+
 def test_a_key_of_eight_characters_is_replaced_wherever_it_stands() -> None:
     """Eight characters are a run, also in the middle of a word."""
     assert Scrubber(["abcdefgh"]).scrub("xabcdefghx") == f"x{REDACTED}x"

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, TypeAlias
 
+import trio
+
 from tests.trio_backend.providers import provider_section
-from tokenwire import NetworkError, Provider, RetryPolicy
-from tokenwire_trio import Fallback, HTTPProvider, Limited, Rate, Retrying
+from tokenwire import Message, NetworkError, Provider, ProviderError, RetryPolicy
+from tokenwire_trio import (
+    Fallback,
+    HTTPProvider,
+    Limited,
+    Rate,
+    Recording,
+    Replaying,
+    Retrying,
+)
 from tokenwire_trio.testing import (
     OpenProvider,
     Outcome,
@@ -105,8 +118,50 @@ SCRIPTED: Final = ProviderSample(
     text=TEXT,
 )
 
+
+def _recording(provider: Provider) -> Provider:
+    assert isinstance(provider, HTTPProvider)
+    return Recording(provider, os.devnull)
+
+
+def _played_back(recorded: OpenProvider) -> OpenProvider:
+    """Return what plays several calls of a provider back."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[Provider, None]:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "recording.jsonl"
+            async with recorded() as provider, trio.open_nursery() as nursery:
+                assert isinstance(provider, HTTPProvider)
+                for _ in range(4):
+                    nursery.start_soon(_read_for_a_while, Recording(provider, path))
+            yield Replaying(path)
+
+    return opened
+
+
+async def _read_for_a_while(provider: Provider) -> None:
+    """Read an answer; one that stalls is left late, so that its recording stalls as well."""
+    with suppress(ProviderError), trio.move_on_after(5):
+        async with provider.complete([Message.user("Hi")]) as stream:
+            await stream.collect()
+
+
+_OVER_HTTP: Final = http_sample()
+
+REPLAYING: Final = ProviderSample(
+    answering=_played_back(_OVER_HTTP.answering),
+    stalling=_played_back(_OVER_HTTP.stalling),
+    breaking=_played_back(_OVER_HTTP.breaking),
+    refusing=_played_back(_OVER_HTTP.refusing),
+    text=TEXT,
+    key=KEY,
+)
+
 OWN_SAMPLES: Final = {
-    "HTTPProvider": http_sample(),
+    "HTTPProvider": _OVER_HTTP,
+    "Recording": http_sample(_recording),
+    "Replaying": REPLAYING,
     "Retrying": http_sample(lambda provider: Retrying(provider, RetryPolicy())),
     "Fallback": http_sample(lambda provider: Fallback(provider, provider)),
     "Limited": http_sample(
