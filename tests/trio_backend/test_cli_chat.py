@@ -27,8 +27,8 @@ from tokenwire_trio.cli.chat_dialogue import Dialogue
 from tokenwire_trio.cli.chat_lines import PipedLines
 from tokenwire_trio.cli.chat_session import Asked, Chat
 from tokenwire_trio.cli.chat_thread import ResourceThread
-from tokenwire_trio.cli.messages_file import read_messages, write_messages
 from tokenwire_trio.cli.outlet import Outlet
+from tokenwire_trio.messages_file import read_messages, write_messages
 
 
 def _bodies_to(requests: list[bytes], *responses: bytes) -> Handler:

@@ -20,7 +20,7 @@ from tests.trio_backend.servers import DONE_EVENT, FINISH_EVENT, event, text_eve
 from tokenwire.exchange import Exchange
 from tokenwire.wire import WIRE_KINDS
 from tokenwire_trio.cli.print_recording import is_recording
-from tokenwire_trio.recording_format import SIGNATURE
+from tokenwire_trio.recording.file_format import SIGNATURE
 
 _DATA = Path(__file__).parents[1] / "data"
 _BODY = text_event("Grüße ") + text_event("日本語 👋") + FINISH_EVENT + DONE_EVENT

@@ -48,8 +48,8 @@ from tokenwire_trio import (
     Replaying,
     Retrying,
     open_provider,
-    recording_format,
 )
+from tokenwire_trio.recording import file_format
 from tokenwire_trio.testing import SCENARIOS, Scenario, serve_in_memory
 
 _AGAIN = RetryPolicy(attempts=2, retry_sent=True, jitter=0)
@@ -187,6 +187,17 @@ async def test_the_file_says_all_but_the_key(path: Path, nursery: trio.Nursery) 
     assert (eof["event"], eof["clean"]) == ("eof", True)
     assert (end["event"], end["outcome"], end["error"]) == ("end", "complete", None)
     assert {line["exchange"] for line in (head, data, eof, end)} == {request["exchange"]}
+
+
+async def test_a_part_of_the_key_in_a_prompt_is_redacted_too(
+    path: Path, nursery: trio.Nursery
+) -> None:
+    """Also where what is left of the body is no JSON any more."""
+    await _recorded(path, nursery, answer("Hi"), key="Question 0")
+    await _recorded(path, nursery, answer("Hi"), key='"user","con')
+    bodies = [line["body"] for line in _lines(path) if line["event"] == "request"]
+    assert bodies[0]["messages"][0]["content"] == REDACTED
+    assert f'"role":{REDACTED}tent":"Question 0"' in bodies[1]
 
 
 async def test_prompts_may_stay_out(path: Path, nursery: trio.Nursery) -> None:
@@ -382,7 +393,7 @@ async def test_a_disk_that_fills_up_spoils_no_answer(
         await peer.send(answer("Hi"))
 
     async with open_provider(provider_section(), dial=MemoryNetwork(nursery, handler)) as provider:
-        monkeypatch.setattr("tokenwire_trio.appended_file.os.write", write_once)
+        monkeypatch.setattr("tokenwire_trio.recording.appended_file.os.write", write_once)
         tokens: list[Token] = []
         with pytest.raises(OSError, match="No space left"):
             async with Recording(provider, path).complete(HELLO) as stream:
@@ -528,7 +539,7 @@ async def test_a_line_without_bounds_is_not_read(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long it is."""
-    monkeypatch.setattr(recording_format, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(file_format, "MAX_LINE_BYTES", 100)
     path.write_bytes(b'{"event":"request"' + b" " * 200)
     with pytest.raises(RecordingError, match=r"^line 1: longer than 100 bytes$"):
         Replaying(path)

@@ -1,4 +1,4 @@
-"""`tokenwire_trio.redacted_body`: no secret gets through, and nothing else is touched."""
+"""`tokenwire_trio.recording.redacted_body`: no secret gets through, and nothing else is touched."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenwire.secret import REDACTED, Scrubber
-from tokenwire_trio.redacted_body import Piece, RedactedBody
+from tokenwire_trio.recording.redacted_body import Piece, RedactedBody
 
 _KEY = "sk-canary-0123456789"
 

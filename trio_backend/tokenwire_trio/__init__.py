@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from tokenwire_trio.fallback import Fallback, may_succeed_elsewhere
     from tokenwire_trio.limited import Limited, Rate
     from tokenwire_trio.provider import HTTPProvider, OpenAIProvider, open_provider
-    from tokenwire_trio.recording import Recording
-    from tokenwire_trio.recording_format import RecordingError
-    from tokenwire_trio.replaying import Replaying
+    from tokenwire_trio.recording import Recording, RecordingError, Replaying
     from tokenwire_trio.retrying import Retrying
     from tokenwire_trio.socket_provider import SocketProvider
     from tokenwire_trio.stream import HTTPTokenStream
@@ -51,8 +49,8 @@ _HOMES: Final = {
     "OpenAIProvider": "tokenwire_trio.provider",
     "Rate": "tokenwire_trio.limited",
     "Recording": "tokenwire_trio.recording",
-    "RecordingError": "tokenwire_trio.recording_format",
-    "Replaying": "tokenwire_trio.replaying",
+    "RecordingError": "tokenwire_trio.recording",
+    "Replaying": "tokenwire_trio.recording",
     "Retrying": "tokenwire_trio.retrying",
     "SocketProvider": "tokenwire_trio.socket_provider",
     "may_succeed_elsewhere": "tokenwire_trio.fallback",

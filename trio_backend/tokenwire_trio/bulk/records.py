@@ -36,8 +36,8 @@ from tokenwire.messages import Message, ToolCall
 from tokenwire.provider_config import ProviderConfig
 from tokenwire_trio.bulk.question import Question, QuestionId
 from tokenwire_trio.bulk.result import Answered, Failed, Failure, Result
-from tokenwire_trio.cli.json_lines import event_object
-from tokenwire_trio.cli.messages_file import decode_messages
+from tokenwire_trio.json_lines import event_object
+from tokenwire_trio.messages_file import decode_messages
 
 #: A JSON object.
 Record: TypeAlias = dict[str, Any]

@@ -11,10 +11,10 @@ from tokenwire_trio.cli.answer_text import AnswerText
 from tokenwire_trio.cli.conversation import conversation_options
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
-from tokenwire_trio.cli.json_lines import JSONLines
 from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
 from tokenwire_trio.cli.provider_section import load_target
+from tokenwire_trio.json_lines import JSONLines
 
 
 @click.command(epilog=EXPLANATION)

@@ -13,7 +13,7 @@ from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire_trio.cli.chat_dialogue import Dialogue
 from tokenwire_trio.cli.conversation import encodable
-from tokenwire_trio.cli.messages_file import write_messages
+from tokenwire_trio.messages_file import write_messages
 
 #: In place of a text: none.
 _NONE: Final = "-"

@@ -78,7 +78,7 @@ def messages_before(*, system: str | None, file: Path | None) -> list[Message]:
 
 
 def _read_messages(file: Path) -> Sequence[Message]:
-    from tokenwire_trio.cli.messages_file import read_messages
+    from tokenwire_trio.messages_file import read_messages
 
     try:
         return read_messages(file)

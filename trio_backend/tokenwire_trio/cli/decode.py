@@ -18,11 +18,11 @@ from tokenwire.tokens import Token
 from tokenwire.wire import WIRE_KINDS, wire_by_kind
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode, of_error
-from tokenwire_trio.cli.json_lines import JSONLines
 from tokenwire_trio.cli.key_values import header_lines
 from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.cli.print_recording import is_recording, print_recording
 from tokenwire_trio.cli.provider_options import quirk_option, wire_option
+from tokenwire_trio.json_lines import JSONLines
 
 _Headers: TypeAlias = list[tuple[str, str]]
 

@@ -12,8 +12,8 @@ from typing import Final, final
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire_trio.provider import HTTPProvider
+from tokenwire_trio.recording.tape import Tape
 from tokenwire_trio.stream import HTTPTokenStream
-from tokenwire_trio.tape import Tape
 
 _NOTHING_SET: Final = ProviderConfig()
 

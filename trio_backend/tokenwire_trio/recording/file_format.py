@@ -8,7 +8,7 @@ the format's version, so that files may be put together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Literal, TypeAlias, TypeVar, final
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, final
 
 import attrs
 import msgspec
@@ -34,8 +34,6 @@ SIGNATURE: Final = b'{"event":"request","tokenwire_recording":'
 #: How an exchange ended: with an `End`, with an error, or because its caller left it. ``renewed``
 #: was refused, and made again within the same call with another credential.
 Outcome: TypeAlias = Literal["complete", "failed", "left", "renewed"]
-
-_Error = TypeVar("_Error", bound=ProviderError)
 
 
 class RecordingError(ValueError):
@@ -160,7 +158,8 @@ class RecordedExchange:
 
     Attributes:
         request: The request.
-        lines: What came then, in order, each with its number in the file.
+        number: Of its line in the file, from 1.
+        lines: What came then, in order, each with its number.
     """
 
     request: RequestLine

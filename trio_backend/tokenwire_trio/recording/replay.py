@@ -13,7 +13,7 @@ from tokenwire.exchange import Exchange, State
 from tokenwire.response import ResponseInfo, Timings
 from tokenwire.tokens import Token
 from tokenwire.wire import Wire, wire_by_kind
-from tokenwire_trio.recording_format import (
+from tokenwire_trio.recording.file_format import (
     DataLine,
     EndLine,
     EOFLine,

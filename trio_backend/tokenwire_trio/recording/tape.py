@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, final
+from typing import Any, Final, final
 
 import attrs
 import msgspec
@@ -21,8 +21,8 @@ from tokenwire.response import ResponseInfo
 from tokenwire.secret import REDACTED, Scrubber, names_credential
 from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
-from tokenwire_trio.appended_file import AppendedFile
-from tokenwire_trio.recording_format import (
+from tokenwire_trio.recording.appended_file import AppendedFile
+from tokenwire_trio.recording.file_format import (
     VERSION,
     DataLine,
     EndLine,
@@ -34,7 +34,7 @@ from tokenwire_trio.recording_format import (
     RequestLine,
     encode,
 )
-from tokenwire_trio.redacted_body import Piece, RedactedBody
+from tokenwire_trio.recording.redacted_body import Piece, RedactedBody
 
 
 @final
@@ -167,7 +167,9 @@ class TapedExchange:
             outcome: How, None for what its state says.
             error: What its block was left with.
         """
-        told = error if isinstance(error, ProviderError) else self._error
+        told = self._error
+        if told and isinstance(error, ProviderError) and error.message == told.message:
+            told = error  # the same one, with what only the transport knows
         sent: Sent = "all" if told is None else told.sent
         message = None if told is None else self._scrubber.scrub(str(told))
         how = outcome or _OUTCOMES.get(self._exchange.state, "left")
@@ -203,7 +205,6 @@ def _data_line(name: str, piece: Piece) -> DataLine:
 def _request_line(
     request: HTTPRequest, wire: Wire, endpoint: Endpoint, scrubber: Scrubber, *, prompts: bool
 ) -> RequestLine:
-    body = scrubber.scrub(request.body.decode()) if prompts else "null"
     return RequestLine(
         tokenwire_recording=VERSION,
         exchange=secrets.token_hex(6),  # other programs may write to the same file
@@ -219,6 +220,14 @@ def _request_line(
             (name, REDACTED if names_credential(name) else scrubber.scrub(value))
             for name, value in request.headers
         ],
-        body=msgspec.json.decode(body),
+        body=_json_value(scrubber.scrub(request.body.decode())) if prompts else None,
         body_bytes=len(request.body),
     )
+
+
+def _json_value(text: str) -> Any:
+    """Return what a JSON text means, or the text itself where the redaction broke it."""
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text

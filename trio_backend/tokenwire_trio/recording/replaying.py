@@ -22,8 +22,8 @@ from tokenwire.wire import Wire, wire_by_kind
 from tokenwire_trio.credentials import Credentials
 from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.provider import AnswerBlock
-from tokenwire_trio.recording_format import RecordedExchange, read
-from tokenwire_trio.replay import Events, Replay
+from tokenwire_trio.recording.file_format import RecordedExchange, read
+from tokenwire_trio.recording.replay import Events, Replay
 from tokenwire_trio.stream import HTTPTokenStream
 
 #: ``original`` lets every byte come when it came, ``virtual`` at once.
