@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from functools import partial
 from itertools import pairwise
@@ -30,7 +31,7 @@ from tests.trio_backend.socket_servers import (
 )
 from tokenwire.config import ConfigError
 from tokenwire.connection_settings import PoolSettings
-from tokenwire.endpoint import Deadlines, TLSSettings
+from tokenwire.endpoint import Deadlines, Endpoint, TLSSettings
 from tokenwire.errors import (
     AuthError,
     LocalProtocolError,
@@ -40,9 +41,10 @@ from tokenwire.errors import (
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.request import HTTPRequest
 from tokenwire.secret import Secret
 from tokenwire.tokens import End, TextDelta
-from tokenwire.wire import SOCKET_KINDS
+from tokenwire.wire import SOCKET_KINDS, Wire
 from tokenwire_trio import HTTPProvider, HTTPTokenStream, open_provider
 from tokenwire_trio.doctor import examine
 from tokenwire_trio.inbox import MAX_TOKENS
@@ -97,7 +99,7 @@ async def test_it_has_no_connections_but_sockets(monkeypatch: pytest.MonkeyPatch
 async def test_what_goes_over_a_socket_cannot_be_recorded() -> None:
     """Said before anything is opened, with what can be done."""
 
-    def tap(*_: object) -> Exchange:
+    def tap(exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint) -> Exchange:
         raise AssertionError
 
     async with socket_provider(ANSWERS_ALL) as (provider, network):
@@ -761,6 +763,51 @@ async def test_a_credential_that_expired_is_renewed() -> None:
     async with socket_provider(handler, credential=credential) as (provider, network):
         assert await text_of(provider) == "Hello"
         assert len(network.connections) == 2
+
+
+@pytest.mark.parametrize(
+    "section_of",
+    [socket_section, partial(realtime_section, quirks={"out_of_band": True})],
+    ids=SOCKET_KINDS,
+)
+async def test_a_credential_that_expires_on_an_open_connection_is_renewed(
+    section_of: SectionOf,
+) -> None:
+    """With a new connection; answers that are under way on the old one come to their end."""
+    keys = iter(["old", "old", "new"])
+    connections = 0
+    go_on = trio.Event()
+
+    async def credential() -> Secret:
+        return Secret(next(keys) + "-0123456789")
+
+    async def script(peer: Peer) -> None:
+        nonlocal connections
+        connections += 1
+        if connections == 2:
+            await answers_all(peer)
+        first = await peer.receive_request()
+        await peer.begin(first, "r1")
+        second = await peer.receive_request()
+        error = {"code": "invalid_api_key", "message": "expired"}
+        error |= {"event_id": second["event_id"]} if "event_id" in second else {}
+        lane = {"stream_id": second["stream_id"]} if "stream_id" in second else {}
+        answer = {"type": "error", "status": 401, "error": error, **lane}
+        await peer.websocket.send_message(json.dumps(answer))
+        await go_on.wait()
+        await peer.say(first, "still here")
+        await peer.end(first, "r1")
+        await peer.wait_until_client_leaves()
+
+    async with socket_provider(
+        websocket_handler(script), section_of=section_of, credential=credential
+    ) as (provider, network):
+        async with provider.complete(HELLO) as stream:
+            assert await text_of(provider) == "Hello"
+            go_on.set()
+            assert (await stream.collect()).text == "still here"
+        await wait_all_tasks_blocked()
+        assert [each.closed for each in network.connections] == [True, False]
 
 
 class _Peeking(trio.abc.Stream):

@@ -12,7 +12,7 @@ from typing import Final, TypeVar, final
 import attrs
 
 from tokenwire.endpoint import Endpoint
-from tokenwire.errors import NetworkError, ProviderError
+from tokenwire.errors import AuthError, NetworkError, ProviderError
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
@@ -218,6 +218,8 @@ class SocketCall:
         if not events:
             return events
         last = events[-1]
+        if isinstance(last, AuthError) and self._connection is not None:
+            self._connection.distrust()
         if isinstance(last, ProviderError):
             events[-1] = attrs.evolve(last, sent=self._progress.sent)
         self.finished = isinstance(last, ProviderError) or type(last) is End

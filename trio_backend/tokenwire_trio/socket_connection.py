@@ -172,6 +172,11 @@ class SocketConnection:
             self.retire_if_over()
             self._tell_of_vacancy()
 
+    def distrust(self) -> None:
+        """Take no more requests: the credential that opened it is refused by now."""
+        self.closed = True
+        self.retire_if_over()
+
     def retire_if_over(self) -> None:
         """End a connection that takes no more requests and has nothing left to do."""
         if self._is_over:
@@ -347,7 +352,8 @@ class SocketConnection:
     @property
     def _is_over(self) -> bool:
         """Whether nothing is left to come, and nothing may be asked for."""
-        return self.session.expired(trio.current_time()) and self.session.idle
+        takes_no_more = self.closed or self.session.expired(trio.current_time())
+        return takes_no_more and self.session.idle
 
     async def _write(self, websocket: trio_websocket.WebSocketConnection) -> None:
         # Where writing fails, whoever reads meets the end, too, once the rest of what came is read.

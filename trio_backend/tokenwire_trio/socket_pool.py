@@ -141,15 +141,10 @@ class SocketPool:
         """
         limit = clock.pool_limit()
         look = partial(self._best, messages, config, request.url)
-        while True:
-            found = await self._wait_in_line(look, limit, progress)
-            if found is not None:
-                return found
-            failure = await self._open(endpoint, request, progress, clock)
-            self.check_open()
-            found = failure or look()
-            if found is not None:
-                return found
+        found = await self._wait_in_line(look, limit, progress)
+        if found is not None:
+            return found
+        return await self._open(endpoint, request, progress, clock)
 
     async def _wait_in_line(
         self, look: Callable[[], SocketConnection | None], limit: Limit, progress: Progress
@@ -197,9 +192,9 @@ class SocketPool:
         if not 1 <= count <= most:
             raise ValueError(f"connections must be from 1 to {most:g}, as the pool settings allow")
         while self._count_ready(messages, config, request.url) < count and self._has_place:
-            failure = await self._open(endpoint, request, progress, clock)
-            if failure is not None:
-                return failure
+            opened = await self._open(endpoint, request, progress, clock)
+            if not isinstance(opened, SocketConnection):
+                return opened
         return None
 
     @contextmanager
@@ -299,26 +294,25 @@ class SocketPool:
 
     async def _open(
         self, endpoint: Endpoint, request: HTTPRequest, progress: Progress, clock: CallClock
-    ) -> Refusal | ProviderError | None:
+    ) -> SocketConnection | Refusal | ProviderError:
         """Open another connection; return why not if that fails."""
         began = trio.current_time()
         step = partial(self._open_another, endpoint, request, progress)
         self._opening += 1
-        failure: Refusal | ProviderError | None = None
         try:
-            failure = await attempt(step, clock.connect_limit(), progress)
+            opened = await attempt(step, clock.connect_limit(), progress)
         finally:
             self._opening -= 1
-            if failure is not None and _concerns_all(failure):
-                self._call_all(failure)
             self._call_first()
-        if failure is None:
+        if isinstance(opened, SocketConnection):
             clock.connected(trio.current_time() - began)
-        return failure
+        elif _concerns_all(opened):
+            self._call_all(opened)
+        return opened
 
     async def _open_another(
         self, endpoint: Endpoint, request: HTTPRequest, progress: Progress
-    ) -> Refusal | ProviderError | None:
+    ) -> SocketConnection | Refusal | ProviderError:
         assert self._nursery is not None  # see `prepare`
         connection = SocketConnection(
             self._wire,
@@ -338,9 +332,11 @@ class SocketPool:
         finally:
             self._unopened.discard(connection)
         self.check_open()
-        if not connection.closed:
-            self._connections.append(connection)
-        return refusal or _before_any_request(connection.failure)
+        failure = refusal or _before_any_request(connection.failure)
+        if failure is not None:
+            return failure
+        self._connections.append(connection)
+        return connection
 
     async def aclose(self) -> None:
         """End every connection, also under an answer that is still being read.

@@ -30,16 +30,17 @@ class SocketProvider(HTTPProvider):
     """A provider that is reached over WebSockets, which begin as requests over HTTP.
 
     It must be used in ``async with``: the block owns the tasks that read the connections. Its end
-    closes every one, also under an answer that is still being read. Any number of tasks may share
-    the provider.
+    closes every one, also under an answer that is still being read, and gives each server a second
+    to answer the farewell. Any number of tasks may share the provider.
 
     Entering the block of an answer finds a connection with room, or opens one, sends what is new of
     the conversation, and waits until the answer begins. Leaving it stops the tokens at once. A
     server that offers no way to cancel goes on with the answer, and bills it; its place on the
     connection is free again when it has ended there.
 
-    A request is made again only where the server said that it did nothing with it. What
-    `HTTPProvider.complete` says of credentials holds for opening a connection.
+    A request is made again only where the server said that it did nothing with it, or never got it.
+    What `HTTPProvider.complete` says of credentials holds here, too; a connection whose credential
+    is refused in place of an answer takes no more requests.
 
     Args:
         section: Wire format, endpoint and default settings, for instance ``config.provider``.

@@ -16,6 +16,9 @@ from tokenwire_trio.closing import close_now
 
 _READ_BYTES: Final = 64 * 1024
 
+#: So much is sent at a time that a slow way takes it in seconds, and shows that it is one.
+_SEND_BYTES: Final = 64 * 1024
+
 _SWITCHING: Final = b"HTTP/1.1 101"
 _END_OF_HEAD: Final = b"\r\n\r\n"
 
@@ -35,6 +38,7 @@ class UpgradeStream(trio.abc.Stream):
         failure: What the connection ended with before that, None if it did not break.
         silent_bytes: How many bytes came since the last message; whoever gets one sets it to 0.
         flooded: There were too many of them.
+        active_at: When bytes last came, or were taken off our hands, on trio's clock.
     """
 
     def __init__(
@@ -49,11 +53,16 @@ class UpgradeStream(trio.abc.Stream):
         self.failure: Exception | None = None
         self.silent_bytes: int = 0
         self.flooded: bool = False
+        self.active_at: float = trio.current_time()
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
+        rest = memoryview(data)
         try:
-            await self._stream.send_all(data)
+            while rest:
+                await self._stream.send_all(rest[:_SEND_BYTES])
+                rest = rest[_SEND_BYTES:]
+                self.active_at = trio.current_time()
         except (trio.BrokenResourceError, OSError) as error:
             self._give_up(error)
             raise trio.BrokenResourceError from error
@@ -70,6 +79,7 @@ class UpgradeStream(trio.abc.Stream):
             data = bytes(await self._stream.receive_some(max_bytes or _READ_BYTES))
         except OSError as error:  # from a stream of the program's own
             raise trio.BrokenResourceError from error
+        self.active_at = trio.current_time()
         self.silent_bytes += len(data)
         if self.silent_bytes > self._max_silent_bytes:
             self.flooded = True
