@@ -9,7 +9,7 @@ An input is a script: each line is something that the server does.
 * ``raw 17030300``: sends these bytes as they are
 * ``flip 7``: damages the byte at that place of all that was sent so far
 * ``cut 40``: keeps the rest from there to itself
-* ``leave 3``: does nothing, but the client leaves once it has received so many bytes
+* ``leave 3``: does nothing, but the client leaves when it has received so many bytes, or more
 
 In the end the server is gone. Lines of other kinds mean nothing.
 """
@@ -17,9 +17,11 @@ In the end the server is gone. Lines of other kinds mean nothing.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
+from itertools import cycle
+from math import inf
 from typing import Final, TypeAlias, final
 
 import attrs
@@ -175,7 +177,8 @@ async def _play(
     client = secure(peer, client_context)
     await client.do_handshake()
     peer.follow(script, cuts)
-    received, broken = await _receive(client, _most_received(lines))
+    sizes = cycle([1, 100, 10_000] if cuts else [None])
+    received, broken = await _receive(client, _most_received(lines), sizes)
     await client.aclose()
     assert peer.closed
     if broken:  # we tell the server of the error, trio's TLS does not
@@ -183,24 +186,24 @@ async def _play(
     return Outcome(received, broken, *peer.knows_client())
 
 
-def _most_received(lines: list[bytes]) -> int | None:
+def _most_received(lines: list[bytes]) -> float:
     for line in lines:
         word, _, number = line.partition(b" ")
         if word == b"leave" and number.isdigit():
             return int(number[:6])
-    return None
+    return inf
 
 
-async def _receive(client: Client, most: int | None) -> tuple[bytes, bool]:
-    """Return what comes until the end, and whether that is an error; either is for good."""
+async def _receive(client: Client, most: float, sizes: Iterator[int | None]) -> tuple[bytes, bool]:
+    """Return what comes, read by read, and whether the end is an error; it is one for good."""
     received = bytearray()
-    while most is None or len(received) < most:
-        data = await _read(client, None if most is None else most - len(received))
+    while len(received) < most:
+        data = await _read(client, next(sizes))
         if not data:
             assert await _read(client, 1) == data
             return bytes(received), data is None
         received += data
-    return bytes(received), False
+    return bytes(received[: int(most)]), False
 
 
 async def _read(client: Client, most: int | None) -> bytes | bytearray | None:

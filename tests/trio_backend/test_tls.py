@@ -75,6 +75,13 @@ def test_the_systems_store_may_lie_elsewhere_later(
     assert len(build_context(TLSSettings()).get_ca_certs()) == 1
 
 
+def test_a_store_that_has_gone_is_no_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at it, as where certificates are being renewed."""
+    paths = ssl.get_default_verify_paths()._replace(cafile="/no/such/file")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    assert build_context(TLSSettings()).check_hostname
+
+
 def test_a_private_key_is_not_shared(certificate_authority: trustme.CA, tmp_path: Path) -> None:
     """It goes with the provider that it was loaded for."""
     path = tmp_path / "client.pem"

@@ -10,7 +10,12 @@ import trio
 import trustme
 from hypothesis import given
 from hypothesis import strategies as st
-from trio.testing import check_two_way_stream, lockstep_stream_pair, memory_stream_pair
+from trio.testing import (
+    MockClock,
+    check_two_way_stream,
+    lockstep_stream_pair,
+    memory_stream_pair,
+)
 
 from fuzz import fuzz_tls_records
 from tokenwire_trio.tls_stream import TLSStream
@@ -110,6 +115,7 @@ def asking_pairs(certificate_authority: trustme.CA, ca_file: Path) -> TLSPairs:
     client = ssl.create_default_context(cafile=ca_file)
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=ca_file)
     server.verify_mode = ssl.CERT_OPTIONAL
+    server.num_tickets = 0  # which nobody would take from a transport without a buffer
     for context, name in ((client, "client@host.example"), (server, "localhost")):
         context.post_handshake_auth = True
         certificate_authority.issue_cert(name).configure_cert(context)  # pyright: ignore[reportUnknownMemberType]  # names pyOpenSSL's context too
@@ -147,6 +153,7 @@ async def test_what_receiving_has_to_answer_goes_out_with_a_send_under_way(
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(ask_for_certificate, server)
         assert await client.receive_some() == b"who are you?"
+        nursery.start_soon(client.receive_some)
         received = b""
         while len(received) < len(request):
             received += await server.receive_some()
@@ -158,12 +165,41 @@ async def test_what_receiving_has_to_answer_goes_out_with_a_send_under_way(
     await trio.aclose_forcefully(server)
 
 
+async def test_a_send_follows_what_receiving_has_to_answer(asking_pairs: TLSPairs) -> None:
+    """Records leave in the order in which they were made, also where the first one is blocked."""
+    client, server = await asking_pairs.over(lockstep_stream_pair())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask_for_certificate, server)
+        assert await client.receive_some() == b"who are you?"
+        nursery.start_soon(client.receive_some)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(client.send_all, b"I told you")
+        await trio.testing.wait_all_tasks_blocked()
+        assert await server.receive_some() == b"I told you"
+        assert server.getpeercert()
+        nursery.cancel_scope.cancel()
+    await trio.aclose_forcefully(client)
+    await trio.aclose_forcefully(server)
+
+
 async def test_all_records_of_one_read_come_at_once(pairs: TLSPairs) -> None:
     """Records that one network read brought cost one call, not one each."""
     client, server = await pairs.over(memory_stream_pair())
     for piece in (b"a", b"b", b"c"):
         await server.send_all(piece)
     assert await client.receive_some() == b"abc"
+
+
+async def test_the_rest_of_a_record_is_not_waited_for(
+    pairs: TLSPairs, autojump_clock: MockClock
+) -> None:
+    """It came with what was taken of it, and perhaps nothing will come behind."""
+    client, server = await pairs.over(memory_stream_pair())
+    await server.send_all(b"data")
+    with trio.fail_after(1):
+        assert await client.receive_some(1) == b"d"
+        assert await client.receive_some(2) == b"at"
+        assert await client.receive_some() == b"a"
 
 
 async def test_an_end_without_goodbye_is_no_clean_end(pairs: TLSPairs) -> None:

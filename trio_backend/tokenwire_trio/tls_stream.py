@@ -47,6 +47,7 @@ class TLSStream(trio.abc.Stream):
     __slots__ = (
         "_can_send",
         "_closed",
+        "_drained",
         "_flush_order",
         "_incoming",
         "_one_receiver",
@@ -71,6 +72,8 @@ class TLSStream(trio.abc.Stream):
         self._one_sender = ConflictDetector("another task is sending on this TLSStream")
         self._one_receiver = ConflictDetector("another task is receiving on this TLSStream")
         self._can_send = True
+        # There is nothing to decrypt until more has come: to try it costs an exception.
+        self._drained = False
         self._closed = False
 
     async def do_handshake(self) -> None:
@@ -146,7 +149,7 @@ class TLSStream(trio.abc.Stream):
         with self._one_receiver:
             self._check_open()
             await trio.lowlevel.checkpoint_if_cancelled()
-            data = self._decrypt(most)
+            data = None if self._drained else self._decrypt(most)
             if data is not None:
                 await trio.lowlevel.cancel_shielded_checkpoint()
                 return data
@@ -171,9 +174,11 @@ class TLSStream(trio.abc.Stream):
                     break
                 pieces.append(piece)
                 most -= len(piece)
-                if not self._incoming.pending:  # no read in vain, with the exception that says so
+                if not self.holds_data:
+                    self._drained = True
                     break
         except ssl.SSLWantReadError:
+            self._drained = True
             if not pieces:
                 return None
         except ssl.SSLError as error:
@@ -183,6 +188,7 @@ class TLSStream(trio.abc.Stream):
         return b"".join(pieces)
 
     def _take(self, data: bytes | bytearray) -> None:
+        self._drained = False
         if data:
             self._incoming.write(data)
         else:
