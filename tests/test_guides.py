@@ -136,7 +136,7 @@ def test_the_table_of_tokens_names_every_field(token: type[msgspec.Struct]) -> N
 
 def test_the_drawing_has_every_state_and_step() -> None:
     """It is made of the table that the exchange obeys."""
-    drawing = runpy.run_path(str(_DOCS / "extensions" / "state_machine.py"))["drawing"]
+    drawing = runpy.run_path(str(_DOCS / "extensions" / "state_drawing.py"))["drawing"]
     svg = drawing(TRANSITIONS)
     for state, steps in TRANSITIONS.items():
         assert f">{state}</text>" in svg
