@@ -80,7 +80,7 @@ def _arrow(source: str, target: str, steps: list[str]) -> Iterator[str]:
     start_x, start_y = x1 + _BOX_WIDTH / 3, y1 + down * _BOX_HEIGHT / 2
     end_x = x2 - _BOX_WIDTH / 2
     yield _path(f"M{start_x} {start_y} Q{start_x} {y2} {end_x} {y2}")
-    middle = start_x + (end_x - start_x) * 0.4
+    middle = start_x + (end_x - start_x) * 0.3
     yield from _labels(middle, y2 + (16 if down > 0 else -8), steps)
 
 
