@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from tokenwire_trio.fallback import Fallback, may_succeed_elsewhere
     from tokenwire_trio.limited import Limited, Rate
     from tokenwire_trio.provider import HTTPProvider, OpenAIProvider, open_provider
-    from tokenwire_trio.recording import Recording, RecordingError, Replaying
+    from tokenwire_trio.recording.file_format import RecordingError
+    from tokenwire_trio.recording.recording import Recording
+    from tokenwire_trio.recording.replaying import Replaying
     from tokenwire_trio.retrying import Retrying
     from tokenwire_trio.socket_provider import SocketProvider
     from tokenwire_trio.stream import HTTPTokenStream
@@ -48,9 +50,9 @@ _HOMES: Final = {
     "Limited": "tokenwire_trio.limited",
     "OpenAIProvider": "tokenwire_trio.provider",
     "Rate": "tokenwire_trio.limited",
-    "Recording": "tokenwire_trio.recording",
-    "RecordingError": "tokenwire_trio.recording",
-    "Replaying": "tokenwire_trio.recording",
+    "Recording": "tokenwire_trio.recording.recording",
+    "RecordingError": "tokenwire_trio.recording.file_format",
+    "Replaying": "tokenwire_trio.recording.replaying",
     "Retrying": "tokenwire_trio.retrying",
     "SocketProvider": "tokenwire_trio.socket_provider",
     "may_succeed_elsewhere": "tokenwire_trio.fallback",
