@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pygments.lexers import find_lexer_class_by_name
 from sphinx.application import Sphinx
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
@@ -53,9 +54,10 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", keep_property, priority=900)
 
 
-def keep_property(
-    _app: Sphinx, what: str, _name: str, value: object, _options: object, lines: list[str]
+def keep_property(  # noqa: PLR0917  # as Sphinx calls it
+    app: Sphinx, what: str, name: str, value: object, options: object, lines: list[str]
 ) -> None:
-    """Undo what napoleon does to properties: it takes all before a colon for a type."""
+    """Read properties like methods: napoleon takes all before their first colon for a type."""
     if what == "property":
-        lines[:] = cleandoc(value.__doc__ or "").splitlines()
+        text = cleandoc(value.__doc__ or "")
+        lines[:] = GoogleDocstring(text, app.config, app, "method", name, value, options).lines()

@@ -80,8 +80,8 @@ class Call:
         clock: CallClock,
         h11_only: bool = False,
     ) -> None:
-        self.exchange = exchange
-        self.clock = clock
+        self.exchange: ReceivingExchange = exchange
+        self.clock: CallClock = clock
         self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes, h11_only=h11_only)
         self._lease = connections.lease()
         self._connection: HTTPConnection | None = None

@@ -64,8 +64,8 @@ class Replay:
     """
 
     def __init__(self, recorded: RecordedExchange, wires: Iterable[Wire] = ()) -> None:
-        self.exchange = _exchange_for(recorded, wires)
-        self.timings = Timings()
+        self.exchange: Exchange = _exchange_for(recorded, wires)
+        self.timings: Timings = Timings()
         self._steps = _steps_of(recorded)
         self._end = recorded.end
         self._next = 0
