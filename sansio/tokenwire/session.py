@@ -91,6 +91,11 @@ class Session(Protocol):
         """Whether the connection is to be closed: nothing on it can be trusted any more."""
         ...
 
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether `message_to_send` would return one now; most messages that come bring none."""
+        ...
+
     def expired(self, now: float) -> bool:
         """Whether the connection takes no more requests: for its age, what came, what it holds."""
         ...
@@ -131,7 +136,7 @@ class Session(Protocol):
             message: As it came: text, or bytes if it was a binary message.
 
         Returns:
-            Whom it concerns; call `message_to_send` next.
+            Whom it concerns; see `wants_to_send` next.
         """
         ...
 

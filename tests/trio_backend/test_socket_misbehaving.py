@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -34,7 +35,7 @@ from tests.trio_backend.socket_servers import (
     text_of,
     websocket_handler,
 )
-from tokenwire.endpoint import Limits
+from tokenwire.endpoint import Deadlines, Limits
 from tokenwire.errors import (
     AuthError,
     MalformedResponseError,
@@ -738,6 +739,71 @@ async def test_an_idle_connection_whose_peer_is_gone_is_replaced(
         assert network.connections[0].closed
         assert await text_of(provider) == "Hi"
     assert visits == 2
+
+
+async def mute(peer: Peer) -> None:
+    """Take requests, and answer pings alone."""
+    while True:
+        await peer.receive()
+
+
+async def ask_in_vain(provider: SocketProvider) -> None:
+    """Make a call that no answer comes to, and give it up after 5 s at the latest."""
+    with trio.move_on_after(5), suppress(NetworkError):
+        await text_of(provider)
+        pytest.fail("nothing was to come")
+
+
+@BOTH_WIRES
+@pytest.mark.parametrize(
+    ("deadlines", "most", "seconds"),
+    [
+        pytest.param(Deadlines(first_byte=4), 1, 0, id="a deadline"),
+        pytest.param(Deadlines(), 5, 2 * PING_INTERVAL_S, id="the caller"),
+    ],
+)
+async def test_a_mute_server_does_not_collect_connections(
+    section_of: SectionOf,
+    deadlines: Deadlines,
+    most: int,
+    seconds: float,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """On which nobody waits any more: a deadline ends them at once, else their silence does."""
+    async with socket_provider(
+        websocket_handler(mute), section_of=section_of, deadlines=deadlines
+    ) as (provider, network):
+        for _ in range(20):
+            await ask_in_vain(provider)
+            assert sum(not each.closed for each in network.connections) <= most
+        await trio.sleep(seconds + 1)
+        assert all(each.closed for each in network.connections)
+
+
+async def test_a_deadline_of_one_answer_leaves_the_others_their_connection(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """It may be that answer alone which is slow."""
+
+    async def script(peer: Peer) -> None:
+        first = await peer.receive()
+        await peer.begin(first, "r1")
+        await peer.receive()
+        await trio.sleep(100)
+        await peer.say(first, "Hi")
+        await peer.end(first, "r1")
+        await peer.wait_until_client_leaves()
+
+    async with (
+        socket_provider(websocket_handler(script), deadlines=Deadlines(first_byte=4)) as (
+            provider,
+            network,
+        ),
+        provider.complete(HELLO) as stream,
+    ):
+        await ask_in_vain(provider)
+        assert (await stream.collect()).text == "Hi"
+        assert [each.closed for each in network.connections] == [False]
 
 
 @BOTH_WIRES

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
+import socket
 import ssl
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
 import trio
 from trio.testing import lockstep_stream_pair, wait_all_tasks_blocked
+from wsproto.events import TextMessage
 
 from tests.trio_backend.cli_process import invoke
 from tests.trio_backend.leaks import nothing_left_behind
@@ -23,7 +26,13 @@ from tests.trio_backend.socket_servers import (
     RawServer,
     SectionOf,
     answers_all,
+    ask,
+    created,
+    ended,
+    events,
+    raw_handler,
     realtime_section,
+    said,
     socket_provider,
     socket_section,
     text_of,
@@ -37,6 +46,7 @@ from tokenwire.errors import (
     LocalProtocolError,
     MalformedResponseError,
     NetworkError,
+    OtherError,
 )
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
@@ -53,6 +63,9 @@ from tokenwire_trio.socket_provider import SocketProvider
 
 ANSWERS_ALL = websocket_handler(answers_all)
 MORE = Message.user("More")
+AT_ITS_END = json.dumps(
+    {"type": "error", "error": {"code": "websocket_connection_limit_reached", "message": "Old."}}
+).encode()
 
 
 async def test_an_answer_comes_over_a_socket() -> None:
@@ -290,6 +303,43 @@ async def test_calls_that_wait_for_one_connection_fail_with_it(
     assert trio.current_time() - began == pytest.approx(4)
 
 
+@pytest.mark.parametrize(("most", "seconds"), [(None, 1), (1, 2)])
+async def test_a_refused_address_is_no_failure_of_another(
+    most: int | None, seconds: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    """A model is part of it. Who asks for another waits only where one connection must do."""
+    refuse = refuses(b"HTTP/1.1 404 No\r\ncontent-length: 0\r\n\r\n")
+    connections = 0
+
+    async def first_refused(side: ServerSide) -> None:
+        nonlocal connections
+        connections += 1
+        handler = refuse if connections == 1 else ANSWERS_ALL
+        await trio.sleep(1)
+        await handler(side)
+
+    async def ask_for(model: str) -> str:
+        async with provider.complete(HELLO, ProviderConfig(model=model)) as stream:
+            return (await stream.collect()).text
+
+    async def fail() -> None:
+        with pytest.raises(OtherError) as caught:
+            await ask_for("no-model")
+        assert caught.value.kind == "not_found"
+
+    settings: dict[str, Any] = {"quirks": {"out_of_band": True}, "section_of": realtime_section}
+    pool = PoolSettings(max_connections=most)
+    began = trio.current_time()
+    async with socket_provider(first_refused, pool=pool, **settings) as (provider, network):
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(fail)
+            await wait_all_tasks_blocked()
+            assert await ask_for("some-model") == "Hello"
+        assert len(network.connections) == 2
+    assert trio.current_time() - began == pytest.approx(seconds)
+
+
 async def test_a_deadline_of_one_call_is_no_failure_of_others(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
@@ -454,6 +504,43 @@ async def test_a_connection_at_its_end_sends_the_call_elsewhere() -> None:
         assert network.connections[0].closed
 
 
+async def test_a_request_that_waits_to_be_written_is_sent_elsewhere_at_once(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Where the server has read enough, but goes on with another answer."""
+    connections = 0
+    all_asked = trio.Event()
+
+    async def script(server: RawServer) -> None:
+        first = await server.receive_request()
+        await server.send(*events(created(first), said(first, "a")))
+        await all_asked.wait()
+        await server.send(TextMessage(AT_ITS_END.decode()))
+        await trio.sleep(10)
+        await server.send(*events(ended(first)))
+        await server.wait_until_client_leaves()
+
+    async def handler(side: ServerSide) -> None:
+        nonlocal connections
+        connections += 1
+        await (raw_handler(script) if connections == 1 else ANSWERS_ALL)(side)
+
+    async def ask_elsewhere() -> None:
+        with trio.fail_after(1):
+            assert await text_of(provider) == "Hello"
+
+    async with socket_provider(handler, lockstep_stream_pair) as (provider, _):
+        async with provider.complete(HELLO) as stream:
+            assert await anext(stream) == TextDelta("a")
+            async with trio.open_nursery() as nursery:
+                for _ in range(2):  # one is being written, one waits behind it
+                    nursery.start_soon(ask_elsewhere)
+                await wait_all_tasks_blocked()
+                all_asked.set()
+            assert (await stream.collect()).text == "a"
+        assert connections == 2
+
+
 async def test_a_call_is_not_sent_around_for_ever() -> None:
     """A second connection at its end is an error."""
 
@@ -504,6 +591,45 @@ async def test_a_connection_that_ends_while_it_is_idle_is_replaced() -> None:
             assert await text_of(provider) == "Hi."
             await wait_all_tasks_blocked()
         assert len(network.connections) == 3
+
+
+@pytest.mark.parametrize(
+    ("secure", "last"),
+    [
+        pytest.param(False, b"", id="the end"),
+        pytest.param(True, b"", id="the end under TLS"),
+        pytest.param(False, b"\x88\x02\x03\xe8", id="a close frame"),
+        pytest.param(False, bytes([0x81, len(AT_ITS_END)]) + AT_ITS_END, id="an error"),
+    ],
+)
+async def test_a_connection_that_ends_while_the_program_is_busy_is_replaced(
+    secure: bool, last: bytes, server_context: ssl.SSLContext, ca_file: Path
+) -> None:
+    """What came while nothing could be read is read before the connection is used again."""
+    sockets: list[trio.socket.SocketType] = []
+
+    async def handler(side: ServerSide) -> None:
+        below = side.stream
+        if isinstance(below, trio.SSLStream):
+            below = cast("trio.SSLStream[trio.abc.Stream]", below).transport_stream
+        assert isinstance(below, trio.SocketStream)
+        sockets.append(below.socket)
+        await ANSWERS_ALL(side)
+
+    tls = TLSSettings(ca_file=str(ca_file))
+    async with (
+        socket_server(handler, server_context if secure else None) as base_url,
+        open_provider(socket_section(base_url, tls=tls)) as provider,
+    ):
+        for number in range(1, 4):
+            assert await ask(provider, "Hello") == "Hello"
+            assert len(sockets) == number
+            await wait_all_tasks_blocked(0.01)
+            # From here to the next call nothing else gets to run.
+            if last:
+                os.write(sockets[-1].fileno(), last)
+            else:
+                sockets[-1].shutdown(socket.SHUT_WR)
 
 
 # Leaving
@@ -560,6 +686,33 @@ async def test_a_slow_reader_slows_the_server() -> None:
         with trio.move_on_after(0.05):
             await trio.sleep_forever()
         assert said > 2 * MAX_TOKENS + 20
+
+
+async def test_what_ends_several_answers_waits_for_no_reader(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    """Each is told at once, though one has as much to read as there is room for."""
+
+    async def script(peer: Peer) -> None:
+        first = await peer.receive()
+        await peer.begin(first, "r1")
+        await peer.begin(await peer.receive(), "r2")
+        await peer.say(first, *["x"] * MAX_TOKENS)
+        await peer.websocket.send_message("no JSON")
+        await peer.wait_until_client_leaves()
+
+    async with (
+        socket_provider(websocket_handler(script)) as (provider, _),
+        provider.complete(HELLO) as slow,
+        provider.complete(HELLO) as quick,
+    ):
+        with trio.fail_after(1), pytest.raises(MalformedResponseError):
+            await anext(quick)
+        await trio.sleep(100)
+        for _ in range(MAX_TOKENS):
+            await anext(slow)
+        with pytest.raises(MalformedResponseError):
+            await anext(slow)
 
 
 async def test_leaving_while_others_hold_up_the_connection() -> None:

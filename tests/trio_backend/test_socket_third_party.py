@@ -173,7 +173,7 @@ async def test_a_server_that_knows_nothing_of_answers_out_of_band_is_refused(
         ("{aimock}", ("--proxy", "http://127.0.0.1:1"), "cannot connect to the proxy 127.0.0.1:1"),
         ("{aimock}/nowhere", (), "HTTP 404"),
         ("https{aimock_rest}", (), "does not speak TLS there: use http://"),
-        ("wss{aimock_rest}", (), "base_url must begin with https://"),
+        ("wss{aimock_rest}", (), "write https:// in place of wss://"),
     ],
 )
 def test_the_command_line_says_what_is_wrong(

@@ -31,10 +31,10 @@ async def is_quiet(stream: trio.abc.Stream) -> bool:
 
     For a stream that nobody is reading, and that is closed if the answer is no: what came is lost.
     """
-    if isinstance(stream, _OVER_SOCKET):
-        return not _is_readable(stream.socket)
-    if isinstance(stream, TLSStream) and not _may_have_data(stream):
+    if not may_have_data(stream):
         return True
+    if isinstance(stream, _OVER_SOCKET):
+        return False
     # Slow, but it works for every stream, and under TLS tells data from the tickets for later
     # handshakes that servers send after the first one (RFC 8446 section 4.6.1).
     return await _receives_nothing(stream)
@@ -49,9 +49,12 @@ def _is_readable(socket: trio.socket.SocketType) -> bool:
     return bool(poller.poll(0))
 
 
-def _may_have_data(stream: TLSStream) -> bool:
-    """Tell whether something may have come, down to the socket."""
-    below: trio.abc.Stream = stream
+def may_have_data(stream: trio.abc.Stream) -> bool:
+    """Tell whether something may have come, down to the socket; yes, where that can't be asked.
+
+    For any stream, also one that a task is reading.
+    """
+    below = stream
     while isinstance(below, TLSStream):
         if below.holds_data:
             return True

@@ -14,7 +14,7 @@ import attrs
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import AuthError, NetworkError, ProviderError
 from tokenwire.exchange import Exchange
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.session import Events, OpenAnswer, SocketWire
@@ -60,7 +60,7 @@ class SocketCall:
         clock: CallClock,
     ) -> None:
         self._endpoint = endpoint
-        self._messages = tuple(messages)
+        self._messages = as_conversation(messages)
         self._config = config
         self._pool = pool
         self.clock = clock
@@ -72,6 +72,7 @@ class SocketCall:
         self._answer: OpenAnswer | None = None
         self._inbox = Inbox()
         self._moves_left = _MOVES
+        self._is_overdue = False
         self.finished: bool = False
 
     @property
@@ -205,12 +206,13 @@ class SocketCall:
 
     def _leave_connection(self) -> None:
         if self._connection is not None and self._answer is not None:
-            self._connection.abandon(self._answer)
+            self._connection.abandon(self._answer, overdue=self._is_overdue)
 
     async def _attempt(self, step: Callable[[], Awaitable[T]], limit: Limit) -> T | TransportError:
         return await attempt(step, limit, self._progress)
 
     def _failed(self, error: ProviderError) -> Events:
+        self._is_overdue = isinstance(error, NetworkError) and error.timeout is not None
         return self._completed(self.exchange.receive_failure(error))
 
     def _completed(self, events: Events) -> Events:

@@ -34,6 +34,7 @@ from tokenwire_trio.close_codes import closed_error
 from tokenwire_trio.http1 import RequestCycle
 from tokenwire_trio.inbox import Inbox
 from tokenwire_trio.nursery import brief_nursery
+from tokenwire_trio.quiet import may_have_data
 from tokenwire_trio.socket_logging import log_nothing_from_here
 from tokenwire_trio.socket_refusal import Refusal, read_refusal, upgrade_request
 from tokenwire_trio.upgrade import UpgradeStream
@@ -123,6 +124,7 @@ class SocketConnection:
         self._something_to_write = trio.Event()
         self._told_to_end = trio.Event()
         self._waits_for_reader = False
+        self._has_spoken = False
         self._vacancy = (True, True)
         self._session: Session | None = None
         self._has_been_closed = False
@@ -143,6 +145,11 @@ class SocketConnection:
         assert self._session is not None  # callers get connections that are
         return self._session
 
+    @property
+    def may_have_news(self) -> bool:
+        """Whether something may have come that is not dealt with yet: the end, for instance."""
+        return not self._stream.is_awaited or may_have_data(self._raw)
+
     def send(
         self, messages: Sequence[Message], config: ProviderConfig
     ) -> tuple[OpenAnswer, Inbox, Writing]:
@@ -161,14 +168,22 @@ class SocketConnection:
         self._vacancy = self._vacancy_now
         return answer, inbox, writing
 
-    def abandon(self, answer: OpenAnswer) -> None:
-        """Give an answer up: nothing of it is kept from now on. May be called again."""
+    def abandon(self, answer: OpenAnswer, *, overdue: bool = False) -> None:
+        """Give an answer up: nothing of it is kept from now on. May be called again.
+
+        Args:
+            answer: The answer.
+            overdue: A deadline ran out. If nobody waits for another one here, the connection ends:
+                nothing else would stop a server that goes on with it, or replace one that is mute.
+        """
         inbox = self._inboxes.pop(answer, None)
         if inbox is not None:
             inbox.close()
             self._writings.pop(answer, None)
             self.session.abandon(answer)
             self._something_to_write.set()
+            if overdue and not self._inboxes:
+                self.retire()
             self.retire_if_over()
             self._tell_of_vacancy()
 
@@ -322,11 +337,17 @@ class SocketConnection:
 
     async def _receive(self, message: str | bytes) -> None:
         self._stream.silent_bytes = 0
+        self._has_spoken = True
         deliveries = self.session.receive_message(message)
-        self._something_to_write.set()
-        for delivery in deliveries:
-            await self._deliver(delivery)
+        if self.session.wants_to_send:
+            self._something_to_write.set()
+        # Everybody is told before anybody is waited for: what ends one answer may end them all.
+        inboxes = [self._deliver(delivery) for delivery in deliveries]
         self._tell_of_vacancy()
+        for inbox in inboxes:
+            self._waits_for_reader = True
+            await inbox.wait_for_room()
+            self._waits_for_reader = False
 
     @property
     def _vacancy_now(self) -> tuple[bool, bool]:
@@ -340,14 +361,13 @@ class SocketConnection:
             self._vacancy = vacancy
             self._on_change()
 
-    async def _deliver(self, delivery: Delivery) -> None:
-        inbox = self._inboxes.get(delivery.answer)
-        if inbox is None:
-            return
+    def _deliver(self, delivery: Delivery) -> Inbox:
+        """Put what came where its reader finds it; nothing comes for what was given up."""
+        inbox = self._inboxes[delivery.answer]
         inbox.put(delivery)
-        self._waits_for_reader = True
-        await inbox.wait_for_room()
-        self._waits_for_reader = False
+        if delivery.elsewhere:  # written or not: the server may have stopped reading
+            self._writings[delivery.answer].over.set()
+        return inbox
 
     @property
     def _is_over(self) -> bool:
@@ -367,16 +387,19 @@ class SocketConnection:
                     await self._something_to_write.wait()
 
     def _writing_of(self, message: OutgoingMessage) -> Writing:
-        """Return who waits for a message to be written; nobody does where it is sent again."""
+        """Return who waits for a message to be written, if anybody does."""
         asks_for = message.asks_for
-        return self._writings.pop(asks_for, Writing()) if asks_for is not None else Writing()
+        return self._writings.get(asks_for, Writing()) if asks_for is not None else Writing()
 
     async def _watch(self, websocket: trio_websocket.WebSocketConnection) -> None:
-        """Notice a peer that is gone, and end a connection that is too old and idle."""
+        """Notice a peer that is gone, and end a connection of which nothing is to be expected."""
         async with trio.open_nursery() as nursery:
             while True:
+                self._has_spoken = False
                 await trio.sleep(PING_INTERVAL_S)
                 self.retire_if_over()
+                if self._is_forsaken:
+                    self.retire()
                 answered = trio.Event()
                 nursery.start_soon(self._ping, websocket, answered)
                 while not answered.is_set():
@@ -385,6 +408,11 @@ class SocketConnection:
                     if not answered.is_set() and self._is_silent:
                         self.failure = _silent_peer(self._peer)
                         self._scope.cancel()
+
+    @property
+    def _is_forsaken(self) -> bool:
+        """Whether it only waits for the end of what was given up, of which no word comes."""
+        return not (self._inboxes or self._has_spoken or self.session.idle)
 
     @property
     def _is_silent(self) -> bool:
@@ -422,9 +450,10 @@ class SocketConnection:
         if self._has_been_closed:
             for inbox in self._inboxes.values():
                 inbox.close()
-        elif self.failure is not None:
-            for delivery in self.session.receive_failure(self.failure):
-                self._inboxes[delivery.answer].put(delivery)
+        elif self._session is not None:
+            failure = self.failure or closed_error(self._peer, 1006, None)
+            for delivery in self._session.receive_failure(failure):
+                self._deliver(delivery)
 
 
 def _no_upgrade(peer: str) -> MalformedResponseError:

@@ -39,6 +39,7 @@ class UpgradeStream(trio.abc.Stream):
         silent_bytes: How many bytes came since the last message; whoever gets one sets it to 0.
         flooded: There were too many of them.
         active_at: When bytes last came, or were taken off our hands, on trio's clock.
+        is_awaited: The reader has dealt with all that it received, and waits for more.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class UpgradeStream(trio.abc.Stream):
         self.silent_bytes: int = 0
         self.flooded: bool = False
         self.active_at: float = trio.current_time()
+        self.is_awaited: bool = False
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
@@ -75,10 +77,13 @@ class UpgradeStream(trio.abc.Stream):
         """Receive bytes once the server has agreed; until then wait for that."""
         if not self._agreed:
             return await self._receive_agreement()
+        self.is_awaited = True
         try:
             data = bytes(await self._stream.receive_some(max_bytes or _READ_BYTES))
         except OSError as error:  # from a stream of the program's own
             raise trio.BrokenResourceError from error
+        finally:
+            self.is_awaited = False
         self.active_at = trio.current_time()
         self.silent_bytes += len(data)
         if self.silent_bytes > self._max_silent_bytes:

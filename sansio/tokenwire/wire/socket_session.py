@@ -171,6 +171,11 @@ class SocketSession(ABC, Generic[AnswerT]):
         self._outbox.extend((answer, OutgoingMessage(text)) for text in before)
         self._outbox.append((answer, OutgoingMessage(last, asks_for=answer)))
 
+    @property
+    def wants_to_send(self) -> bool:
+        """Whether there is a message to send."""
+        return bool(self._outbox)
+
     def message_to_send(self) -> OutgoingMessage | None:
         """Return the next message to put on the wire."""
         if not self._outbox:

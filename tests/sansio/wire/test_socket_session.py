@@ -63,6 +63,17 @@ def test_requests_go_out_in_the_order_in_which_they_were_made(
     assert requests_for(session) == []
 
 
+@every
+def test_a_session_says_whether_it_wants_to_send(kind: str, quirks: Mapping[str, Any]) -> None:
+    """It does from the moment a request is made until its last message is handed out."""
+    session = new_session(kind, quirks)
+    at_first = session.wants_to_send
+    session.send(HELLO, CONFIG, 0)
+    when_asked = session.wants_to_send
+    write(session)
+    assert (at_first, when_asked, session.wants_to_send) == (False, True, False)
+
+
 @several
 def test_a_request_that_is_given_up_before_it_is_sent_is_never_sent(
     kind: str, quirks: Mapping[str, Any]

@@ -16,6 +16,7 @@ fail and the connection is broken: an answer that waits for ever would be worse.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, final
 
@@ -49,6 +50,10 @@ _AT_ITS_END: Final = "session_expired"
 #: An error about what we asked for only to stop an answer that had ended by itself.
 _HARMLESS: Final = "response_cancel_not_active"
 
+#: How many responses are known by their ids when they are over. An event that is late by more
+#: answers than this is none that a working server sends.
+_REMEMBERED: Final = 64
+
 _NO_METADATA: Final = (
     "the server begins a response without repeating the request's metadata, so that it may answer"
     " something else: leave the quirk out_of_band unset"
@@ -68,7 +73,7 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
         self._conversation = Conversation()
         self._answers: dict[str, RealtimeAnswer] = {}
         self._named = 0
-        self._last_response_id: str | None = None
+        self._begun_ids: deque[str] = deque(maxlen=_REMEMBERED)  # of the latest responses
         self._rate_limits: tuple[RateLimit, ...] = ()
         self._put([session_update().decode()])
 
@@ -147,7 +152,8 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
             return []
         if response_id is None:
             raise schema_error("the server begins a response without an id", data)
-        answer.response_id = self._last_response_id = response_id
+        answer.response_id = response_id
+        self._begun_ids.append(response_id)
         if answer.is_awaited:
             return [Delivery(answer, self._read(answer, data))]
         self._cancel(response_id)
@@ -156,7 +162,7 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
     def _is_known(self, response_id: str) -> bool:
         """Tell whether a response has begun before."""
         is_busy = any(each.response_id == response_id for each in self._busy())
-        return is_busy or response_id == self._last_response_id
+        return is_busy or response_id in self._begun_ids
 
     def _begun_by(self, envelope: Envelope, data: bytes) -> RealtimeAnswer | None:
         """Return the answer that a response is; without metadata, the only one that is awaited.
@@ -225,8 +231,8 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
             return self._fail([answer], lambda answer: self._read(answer, data))
         if error.event_id is not None and not self._is_about_request(error.event_id):
             return []
-        # An item is missing, or nobody knows what is.
-        self.broken = bool(self._asked())
+        # An item is missing, or the set-up, or nobody knows what is.
+        self.broken = bool(self._asked()) or error.event_id == SET_UP
         concerned = self._busy() if self.broken else []
         return self._fail(concerned, lambda answer: self._read(answer, data))
 

@@ -163,6 +163,17 @@ def test_a_conversation_whose_answer_broke_off_ends_its_connection(status: str) 
     assert not session.broken
 
 
+def test_a_response_that_is_begun_again_is_none_of_the_next_answers() -> None:
+    """It is known by its id, also where the server repeats no metadata."""
+    session = new_session()
+    conversation = list(HELLO)
+    for response_id in ("r1", "r2"):
+        conversation += [answered(session, asked(session, *conversation), response_id), MORE]
+    answer = asked(session, *conversation)
+    assert received(session, created("r1"), created("r2")) == []
+    assert events_of(answer, received(session, created("r3"), delta("r3", "Yes.")))
+
+
 # Out of band
 
 
@@ -415,6 +426,14 @@ def test_an_error_while_nobody_waits_does_no_harm() -> None:
     session = new_session()
     assert received(session, failure("server_error")) == []
     assert session.has_room(0)
+
+
+def test_a_refused_set_up_ends_the_connection_before_anything_is_asked() -> None:
+    """Its answers would be speech."""
+    session = new_session()
+    assert received(session, failure("invalid_value", "set-up")) == []
+    assert session.broken
+    assert not session.has_room(0)
 
 
 def test_an_abandoned_answer_may_fail() -> None:
