@@ -230,6 +230,11 @@ def _to_base_url(value: Any) -> Any:
 def _check_base_url(instance: Any, attribute: attrs.Attribute[Any], value: str) -> None:
     check.text(instance, attribute, value)
     parts = split_url("base_url", value, instead_of_user_info="put the key in `credential`")
+    if parts.scheme in ("ws", "wss"):
+        http = parts.scheme.replace("ws", "http")
+        raise ValueError(
+            f"base_url: for a WebSocket, too, write {http}:// in place of {parts.scheme}://"
+        )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(
             "base_url must begin with https:// or http:// and a host, for instance"
