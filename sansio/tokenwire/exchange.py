@@ -35,7 +35,7 @@ from tokenwire.errors import (
     NetworkError,
     ProviderError,
 )
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
 from tokenwire.response import RateLimit, ResponseInfo
@@ -159,10 +159,11 @@ class Exchange:
         Raises:
             LocalProtocolError: If the wire format cannot carry what was asked, or a request was
                 made already.
+            TypeError: If something else than a `Message` is among the messages.
         """
         self._check(_Step.SEND)
         config = config or ProviderConfig()
-        encoded = self._wire.encode(messages, config, self._endpoint.quirks)
+        encoded = self._wire.encode(as_conversation(messages), config, self._endpoint.quirks)
         headers = _request_headers(encoded, self._endpoint, self._wire)
         self._url = request_url(self._wire, self._endpoint, config)
         socket = encoded.opens_socket

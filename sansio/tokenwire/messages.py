@@ -7,7 +7,8 @@ what kind of thing it is and how large, never its content: prompts do not belong
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias, assert_never, final
+from collections.abc import Iterable
+from typing import Literal, TypeAlias, assert_never, cast, final
 
 import attrs
 from attrs import field
@@ -193,3 +194,26 @@ class Message:
         if not kept:
             raise ValueError("the message holds nothing but reasoning")
         return Message(self.role, kept)
+
+
+def as_conversation(messages: object) -> tuple[Message, ...]:
+    """Return what a caller gave as a conversation, if it is one.
+
+    Type checkers see to that where callers use one; to all others this names the mistake.
+
+    Raises:
+        TypeError: It is no list (or other iterable) of `Message`.
+    """
+    if isinstance(messages, str) or not isinstance(messages, Iterable):
+        raise TypeError(
+            'messages must be a list of Message, such as [Message.user("…")], not'
+            f" {type(messages).__name__}"
+        )
+    conversation = tuple(cast("Iterable[object]", messages))
+    for position, message in enumerate(conversation):
+        if not isinstance(message, Message):
+            raise TypeError(
+                f'messages[{position}] must be a Message, such as Message.user("…"), not'
+                f" {type(message).__name__}"
+            )
+    return cast("tuple[Message, ...]", conversation)

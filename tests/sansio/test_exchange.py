@@ -189,6 +189,18 @@ def test_what_cannot_be_sent_moves_nothing(messages: list[Message], config: Prov
     assert made.state is State.SENT
 
 
+def test_what_is_no_message_moves_nothing() -> None:
+    """Other libraries' messages are dicts: the error says what to write here."""
+    made = exchange()
+    messages: list[Any] = [{"role": "user", "content": PROMPT}]
+    with pytest.raises(
+        TypeError, match=r"^messages\[0\] must be a Message, .*, not dict$"
+    ) as caught:
+        made.send(messages)
+    assert PROMPT not in str(caught.value)
+    assert made.state is State.IDLE
+
+
 def test_an_unknown_quirk_is_refused_at_once() -> None:
     """Before there is a request."""
     with pytest.raises(ValueError, match="did you mean 'include_usage'"):

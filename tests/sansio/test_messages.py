@@ -7,7 +7,16 @@ import attrs
 import pytest
 
 from tests.sansio.leaks import everything_in
-from tokenwire.messages import Image, Message, Reasoning, Text, ToolCall, ToolResult, size_only
+from tokenwire.messages import (
+    Image,
+    Message,
+    Reasoning,
+    Text,
+    ToolCall,
+    ToolResult,
+    as_conversation,
+    size_only,
+)
 
 PROMPT = "the secret recipe"
 
@@ -209,3 +218,32 @@ def test_nothing_but_reasoning_cannot_be_left_out() -> None:
     """A message that would be empty without it is refused."""
     with pytest.raises(ValueError, match="nothing but reasoning"):
         Message.assistant(Reasoning("hm")).without_reasoning()
+
+
+@pytest.mark.parametrize(
+    ("messages", "advice"),
+    [
+        (PROMPT, 'messages must be a list of Message, such as [Message.user("…")], not str'),
+        (
+            Message.user("Hi"),
+            'messages must be a list of Message, such as [Message.user("…")], not',
+        ),
+        (None, "messages must be a list of Message, such as"),
+        ([PROMPT], 'messages[0] must be a Message, such as Message.user("…"), not str'),
+        (
+            [Message.user("Hi"), {"role": "user", "content": PROMPT}],
+            'messages[1] must be a Message, such as Message.user("…"), not dict',
+        ),
+    ],
+)
+def test_what_is_no_conversation_is_refused(messages: object, advice: str) -> None:
+    """With what to write in place of it, and without what was said."""
+    with pytest.raises(TypeError, match=f"^{re.escape(advice)}") as caught:
+        as_conversation(messages)
+    assert PROMPT not in str(caught.value)
+
+
+def test_any_iterable_of_messages_is_a_conversation() -> None:
+    """What the caller does with a list later changes no request."""
+    message = Message.user("Hi")
+    assert as_conversation([message]) == as_conversation(iter([message])) == (message,)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import json
 import weakref
+from typing import Any
 
+import attrs
 import pytest
 import trio
 from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
@@ -126,6 +128,26 @@ async def test_mistakes_are_told_before_a_byte_moves(
         with pytest.raises(expected):
             async with provider.complete(messages):
                 pass
+
+
+@pytest.mark.parametrize("kind", ["openai-chat", "openai-responses-ws", "openai-realtime"])
+async def test_what_is_no_message_is_told_before_a_byte_moves(kind: str) -> None:
+    """Also over sockets, where a connection is looked for first."""
+    section = attrs.evolve(provider_section("http://host.example/v1"), kind=kind)
+    messages: list[Any] = [{"role": "user", "content": "Hi"}]
+    async with open_provider(section, dial=dial_nowhere) as provider:
+        with pytest.raises(TypeError, match=r"^messages\[0\] must be a Message, .*, not dict$"):
+            await provider.complete(messages).__aenter__()
+
+
+async def test_a_block_that_is_not_entered_says_how() -> None:
+    """Awaiting it and reading from it are what people try first."""
+    async with open_provider(provider_section("http://host.example/v1")) as provider:
+        block: Any = provider.complete(HELLO)
+        with pytest.raises(TypeError, match="async with"):
+            await block
+        with pytest.raises(TypeError, match="async with"):
+            aiter(block)
 
 
 async def test_a_call_adds_its_settings_to_the_defaults(nursery: trio.Nursery) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar, Final, final
 import attrs
 
 from tokenwire.errors import OtherError, ProviderError
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.retry_policy import Attempt, GaveUp
@@ -45,7 +45,8 @@ class Fallback:
     and leave it unset in the call.
 
     Each attempt that failed is in `AttemptedStream.attempts` and is told to `on_attempt`; the error
-    that is raised in the end is the last provider's, with the others' as a note.
+    that is raised in the end is the last provider's, with the others' as a note. Around `Retrying`,
+    an attempt is all that this one tried: its own `on_attempt` is told of each.
 
     Args:
         providers: Whom to ask, in this order for every call. Who opened them closes them.
@@ -79,7 +80,7 @@ class Fallback:
         """Ask for an answer, one provider after the other; see `tokenwire.provider.Provider`."""
         plan = _Alternatives(
             providers=self._providers,
-            messages=tuple(messages),
+            messages=as_conversation(messages),
             config=config,
             falls_over=self._falls_over,
         )

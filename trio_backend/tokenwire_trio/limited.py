@@ -13,7 +13,7 @@ import attrs
 import trio
 
 from tokenwire import _validation as check
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 
@@ -86,7 +86,7 @@ class Limited:
             A context manager that waits when it is entered. The stream in it is the wrapped
             provider's own.
         """
-        return _LimitedCompletion(self._provider, tuple(messages), config, self._line)
+        return _LimitedCompletion(self._provider, as_conversation(messages), config, self._line)
 
 
 @final

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import cached_property, partial
 from types import TracebackType
-from typing import ClassVar, Final, Self, final
+from typing import ClassVar, Final, NoReturn, Self, final
 
 import attrs
 
@@ -137,6 +137,7 @@ class HTTPProvider:
 
         Raises:
             LocalProtocolError: On entering, if the wire format cannot carry what was asked.
+            TypeError: On entering, if something else than a `Message` is among the messages.
             ValueError: On entering, if the settings or the TLS files cannot be used.
             ProviderError: On entering, if there is no answer to stream from.
             trio.ClosedResourceError: On entering, if the provider is closed.
@@ -288,6 +289,15 @@ class AnswerBlock:
         self._prepare = prepare
         self._credentials = credentials
         self._deadlines = deadlines
+
+    def __aiter__(self) -> NoReturn:
+        """Refuse what is often tried first."""
+        raise TypeError(
+            "complete() is to be entered: async with provider.complete(…) as stream, and in that"
+            " block async for token in stream, or await stream.collect()"
+        )
+
+    __await__ = __aiter__
 
     async def __aenter__(self) -> HTTPTokenStream:
         try:

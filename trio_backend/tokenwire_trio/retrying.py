@@ -11,7 +11,7 @@ import attrs
 import trio
 
 from tokenwire.errors import ProviderError
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.retry_policy import Attempt, RetryBudget, RetryPolicy
@@ -71,7 +71,7 @@ class Retrying:
         """Ask for an answer, as often as the policy allows; see `tokenwire.provider.Provider`."""
         plan = _Retries(
             provider=self._provider,
-            messages=tuple(messages),
+            messages=as_conversation(messages),
             config=config,
             policy=self._policy,
             budget=self._budget,

@@ -14,7 +14,7 @@ from opentelemetry.trace import TracerProvider
 from tokenwire.completion import Completion
 from tokenwire.config import ProviderSection
 from tokenwire.errors import ProviderError
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
@@ -84,7 +84,7 @@ class Traced:
         self, messages: Sequence[Message], config: ProviderConfig = _NOTHING_SET
     ) -> AbstractAsyncContextManager[TracedStream]:
         """Ask for an answer; see `tokenwire.provider.Provider`."""
-        return _TracedCompletion(self, tuple(messages), config)
+        return _TracedCompletion(self, as_conversation(messages), config)
 
     def block(
         self, messages: Sequence[Message], config: ProviderConfig

@@ -21,7 +21,7 @@ import attrs
 import trio
 
 from tokenwire.completion import Completion, CompletionBuilder
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import End, TextDelta, Token
@@ -121,7 +121,7 @@ class ScriptedProvider:
         Raises:
             AssertionError: On entering, if the script has no more.
         """
-        return _ScriptedCompletion(self, tuple(messages), config)
+        return _ScriptedCompletion(self, as_conversation(messages), config)
 
     def take_answer(self, call: ScriptedCall) -> ScriptedAnswer:
         """Note a call and return its answer; `complete` is for callers."""
