@@ -10,20 +10,19 @@ from urllib.parse import urlsplit
 import h11
 
 import tokenwire as tw
-from tokenwire.session import Events
 
 
 class Call:
     """One call; a task that is cancelled in `ask` closes the connection on its way out."""
 
-    def __init__(self, section: tw.ProviderSection, show: Callable[[Events], object]) -> None:
+    def __init__(self, section: tw.ProviderSection, show: Callable[[tw.Events], object]) -> None:
         self.section, self.show = section, show
         self.exchange = tw.Exchange(tw.wire_by_kind(section.kind), section.endpoint)
         self.http = h11.Connection(h11.CLIENT)
 
-    async def ask(self, question: tw.Message) -> None:
+    async def ask(self, *messages: tw.Message) -> None:
         """Show tokens as they come, at last the error if there is one; `show` must not fail."""
-        request, events = self.exchange.send([question], self.section.defaults), Events()
+        request, events = self.exchange.send(messages, self.section.defaults), tw.Events()
         try:
             async with asyncio.timeout(self.section.endpoint.deadlines.total):
                 await self._carry(request)
@@ -59,19 +58,20 @@ class Call:
     def _failure(self, error: Exception) -> tw.ProviderError:
         if isinstance(error, h11.RemoteProtocolError) and not self.http.trailing_data[1]:
             return tw.MalformedResponseError(reason="framing", message="that is no HTTP/1.1")
-        unsent = self.http.our_state is h11.IDLE
+        unsent, late = self.http.our_state is h11.IDLE, isinstance(error, TimeoutError)
         return tw.NetworkError(
-            message=f"the connection failed: {error}",
+            message="the total deadline ran out" if late else f"the connection failed: {error}",
             phase="tcp" if unsent else "head" if self.exchange.state is tw.State.SENT else "body",
-            timeout="total" if isinstance(error, TimeoutError) else None,
+            timeout="total" if late else None,
             sent="nothing" if unsent else "all",
             retryable=True,
         )
 
 
-def _print(events: Events) -> None:
+def _print(events: tw.Events) -> None:
     for event in events:
-        print(event if isinstance(event, tw.ProviderError) else event.text, end="", flush=True)
+        text = sys.exit(f"\n{event}") if isinstance(event, tw.ProviderError) else event.text
+        print(text, end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -11,21 +11,20 @@ from urllib.parse import SplitResult, urlsplit
 import h11
 
 import tokenwire as tw
-from tokenwire.session import Events
 
 
 class Call:
     """One call in one thread; ``call.line.shutdown(socket.SHUT_RDWR)`` in another one ends it."""
 
-    def __init__(self, section: tw.ProviderSection, show: Callable[[Events], object]) -> None:
+    def __init__(self, section: tw.ProviderSection, show: Callable[[tw.Events], object]) -> None:
         self.section, self.show, self.http = section, show, h11.Connection(h11.CLIENT)
         self.exchange = tw.Exchange(tw.wire_by_kind(section.kind), section.endpoint)
         self.tls = ssl.create_default_context(cafile=section.endpoint.tls.ca_file)
         self.ends_at = monotonic() + (section.endpoint.deadlines.total or 3600)
 
-    def ask(self, question: tw.Message) -> None:
+    def ask(self, *messages: tw.Message) -> None:
         """Show tokens as they come, at last the error if there is one; `show` must not fail."""
-        request, events = self.exchange.send([question], self.section.defaults), Events()
+        request, events = self.exchange.send(messages, self.section.defaults), tw.Events()
         try:
             with self._connect(urlsplit(request.url)) as self.line:
                 self._carry(request, urlsplit(request.url))
@@ -60,19 +59,20 @@ class Call:
     def _failure(self, error: Exception) -> tw.ProviderError:
         if isinstance(error, h11.RemoteProtocolError) and not self.http.trailing_data[1]:
             return tw.MalformedResponseError(reason="framing", message="that is no HTTP/1.1")
-        unsent = self.http.our_state is h11.IDLE
+        unsent, late = self.http.our_state is h11.IDLE, isinstance(error, TimeoutError)
         return tw.NetworkError(
-            message=f"the connection failed: {error}",
+            message="the total deadline ran out" if late else f"the connection failed: {error}",
             phase="tcp" if unsent else "head" if self.exchange.state is tw.State.SENT else "body",
-            timeout="total" if isinstance(error, TimeoutError) else None,
+            timeout="total" if late else None,
             sent="nothing" if unsent else "all",
             retryable=True,
         )
 
 
-def _print(events: Events) -> None:
+def _print(events: tw.Events) -> None:
     for event in events:
-        print(event if isinstance(event, tw.ProviderError) else event.text, end="", flush=True)
+        text = sys.exit(f"\n{event}") if isinstance(event, tw.ProviderError) else event.text
+        print(text, end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,21 +9,20 @@ from collections.abc import Callable
 import httpx  # noqa: ASYNC127  # the one that most programs have
 
 import tokenwire as tw
-from tokenwire.session import Events
 
 
 class Call:
     """One call; a task that is cancelled in `ask` closes the connection on its way out."""
 
-    def __init__(self, section: tw.ProviderSection, show: Callable[[Events], object]) -> None:
+    def __init__(self, section: tw.ProviderSection, show: Callable[[tw.Events], object]) -> None:
         self.section, self.show = section, show
         self.exchange = tw.Exchange(tw.wire_by_kind(section.kind), section.endpoint)
 
-    async def ask(self, question: tw.Message) -> None:
+    async def ask(self, *messages: tw.Message) -> None:
         """Show tokens as they come, at last the error if there is one; `show` must not fail."""
         endpoint = self.section.endpoint
         tls = ssl.create_default_context(cafile=endpoint.tls.ca_file)
-        request, events = self.exchange.send([question], self.section.defaults), Events()
+        request, events = self.exchange.send(messages, self.section.defaults), tw.Events()
         try:
             # A program keeps its client for many calls. The deadline is ours, not one for a read.
             async with (
@@ -52,19 +51,20 @@ class Call:
         broken = isinstance(error, httpx.RemoteProtocolError)
         if broken and not any(word in str(error) for word in ("closed", "disconnected")):
             return tw.MalformedResponseError(reason="framing", message="that is no HTTP/1.1")
-        unsent = isinstance(error, httpx.ConnectError)
+        unsent, late = isinstance(error, httpx.ConnectError), isinstance(error, TimeoutError)
         return tw.NetworkError(
-            message=f"the connection failed: {error}",
+            message="the total deadline ran out" if late else f"the connection failed: {error}",
             phase="tcp" if unsent else "head" if self.exchange.state is tw.State.SENT else "body",
-            timeout="total" if isinstance(error, TimeoutError) else None,
+            timeout="total" if late else None,
             sent="nothing" if unsent else "all",
             retryable=True,
         )
 
 
-def _print(events: Events) -> None:
+def _print(events: tw.Events) -> None:
     for event in events:
-        print(event if isinstance(event, tw.ProviderError) else event.text, end="", flush=True)
+        text = sys.exit(f"\n{event}") if isinstance(event, tw.ProviderError) else event.text
+        print(text, end="", flush=True)
 
 
 if __name__ == "__main__":

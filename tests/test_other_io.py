@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from inspect import isawaitable
 from pathlib import Path
 from threading import Event
@@ -25,13 +26,13 @@ from tests.trio_backend.providers import HELLO, provider_section, streaming
 from tokenwire import (
     Deadlines,
     End,
+    Events,
     NetworkError,
     ProviderConfig,
     ProviderError,
     ProviderSection,
     TLSSettings,
 )
-from tokenwire.session import Events
 from tokenwire_trio.testing import SCENARIOS, MisbehavingServer, Outcome, serve
 from tokenwire_trio.testing.scenario import Over
 
@@ -145,6 +146,7 @@ async def test_the_deadline_ends_a_silent_answer(name: str, ca_file: Path) -> No
         await _ask(_call(name, section, events.extend))
     assert isinstance(error := _error(events), NetworkError)
     assert (error.timeout, error.phase, error.retryable) == ("total", "body", True)
+    assert error.message == "the total deadline ran out"
     assert error.tokens_emitted == len(events) - 1 > 0
 
 
@@ -236,6 +238,24 @@ def test_the_program_answers(name: str, llama_url: str) -> None:
     result = _run(name, "Hello", TOKENWIRE_PROVIDER_BASE_URL=llama_url)
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout) > 3
+
+
+@each_example
+async def test_the_program_says_how_it_failed(name: str) -> None:
+    """On a line of its own, which is no part of the answer."""
+    async with serve(_STALLING) as server:
+        run = partial(
+            _run,
+            name,
+            "Hello",
+            TOKENWIRE_PROVIDER_BASE_URL=server.base_url,
+            TOKENWIRE_PROVIDER_DEADLINES_TOTAL="0.5",
+        )
+        result = await trio.to_thread.run_sync(run)
+    assert result.returncode == 1
+    assert result.stderr == "\nllama.cpp: the total deadline ran out\n"
+    assert result.stdout
+    assert "deadline" not in result.stdout
 
 
 @each_example

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from tokenwire.response import RateLimit, ResponseInfo, Timings
     from tokenwire.retry_policy import Attempt, GaveUp, RetryBudget, RetryPolicy
     from tokenwire.secret import CredentialSource, Secret
+    from tokenwire.session import Events
     from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder, SSEItem
     from tokenwire.tokens import (
         Durations,
@@ -95,6 +96,7 @@ __all__ = [
     "EncodedRequest",
     "End",
     "Endpoint",
+    "Events",
     "Exchange",
     "Finish",
     "FinishReason",
@@ -201,6 +203,7 @@ _HOMES: Final = {
     "RetryPolicy": "tokenwire.retry_policy",
     "CredentialSource": "tokenwire.secret",
     "Secret": "tokenwire.secret",
+    "Events": "tokenwire.session",
     "LimitExceeded": "tokenwire.sse",
     "SSEDecoder": "tokenwire.sse",
     "SSEItem": "tokenwire.sse",
