@@ -166,6 +166,7 @@ def _load_provider(
     root: _Table, environ: Mapping[str, str], wires: Iterable[Wire]
 ) -> ProviderSection:
     provider = root.table("provider", required=True)
+    provider.know("kind", "defaults")  # what is missing first is no reason to refuse them
     _lay_over_preset(provider)
     endpoint_table = provider.table("endpoint", required=True)
     kind = provider.take("kind", required=True)
@@ -275,16 +276,17 @@ class _Table:
         """Count keys as known, for those whom a misspelt one is told of."""
         self._known.update(keys)
 
-    def take(self, key: str, *, required: bool = False) -> object:
+    def take(self, key: str, *, required: bool = False, remedy: str = "") -> object:
         self._known.add(key)
         if required and key not in self.values:
             # A misspelt key is told as such, not as a missing one.
             self.done()
-            raise ConfigError(f"{self.path(key)} is missing")
+            raise ConfigError(f"{self.path(key)} is missing{remedy}")
         return self.values.pop(key, None)
 
     def table(self, key: str, *, required: bool = False) -> _Table:
-        value = self.take(key, required=required)
+        remedy = f": add a table [{self.path(key)}]"
+        value = self.take(key, required=required, remedy=remedy)
         if value is None:
             value = {}
         if not isinstance(value, Mapping):
@@ -325,7 +327,8 @@ def _document_from_env(
         path = places.get(variable)
         if path is None:
             raise ConfigError(
-                f"unknown environment variable {variable!r:.100}{check.nearest(variable, places)}"
+                f"unknown environment variable {variable!r:.100}"
+                f"{_nearest_variable(variable, prefix, places)}"
             )
         table = document
         for step in path[:-1]:
@@ -335,6 +338,13 @@ def _document_from_env(
     if is_empty:
         raise ConfigError(f"no environment variable begins with {prefix!r}")
     return document
+
+
+def _nearest_variable(variable: str, prefix: str, known: Iterable[str]) -> str:
+    """Name the variable that was meant; people leave out what stands before its last words."""
+    ending = "_" + variable.removeprefix(prefix)
+    fuller = [name for name in known if name.endswith(ending)]
+    return check.nearest(variable, fuller or known)
 
 
 def _env_places() -> dict[str, tuple[str, ...]]:
@@ -377,6 +387,18 @@ def _env_value(variable: str, path: tuple[str, ...], text: str) -> object:
     try:
         return msgspec.json.decode(text)
     except (ValueError, RecursionError):  # ValueError also for half characters
-        raise ConfigError(
-            f'{variable} must be JSON, for instance 0.5, true, "text" in quotes or ["a", "b"]'
-        ) from None
+        form = 'JSON, for instance 0.5, true, "text" in quotes or ["a", "b"]'
+        if path[-1] in _number_fields():
+            form = "a number as JSON has it, for instance 0.5 or 10"
+        raise ConfigError(f"{variable} must be {form}") from None
+
+
+def _number_fields() -> frozenset[str]:
+    """Return the fields whose annotation says that they hold a number."""
+    kinds: tuple[type[attrs.AttrsInstance], ...] = (ProviderConfig, *_SETTINGS.values())
+    return frozenset(
+        name
+        for kind in kinds
+        for name, field in attrs.fields_dict(kind).items()
+        if str(field.type).startswith(("int", "float"))
+    )

@@ -209,12 +209,12 @@ BAD_DOCUMENTS: list[tuple[str, str]] = [
     ("a = " + "[" * 5_000, "the configuration nests too deep"),
     ("a = " + "9" * 5_000, "the configuration is no valid TOML: "),
     (f"{document()}\ncredential = {KEY}", "the configuration is no valid TOML: "),
-    ("", "provider is missing"),
+    ("", "provider is missing: add a table [provider]"),
     ("[providr]", "unknown key 'providr' (did you mean 'provider'?)"),
     ("provider = 5", "provider must be a table, not int"),
     (f"other = 1\n{document()}", "unknown key 'other' (known: provider)"),
     # The section
-    ("[provider]", "provider.endpoint is missing"),
+    ("[provider]", "provider.endpoint is missing: add a table [provider.endpoint]"),
     ("[provider]\nendpoint = 5", "provider.endpoint must be a table, not int"),
     (
         "[provider]\n[provider.endpont]",
@@ -590,6 +590,13 @@ BAD_VARIABLES: list[tuple[dict[str, str], str]] = [
         ),
     ),
     (
+        {"GAP": "3"},
+        (
+            "unknown environment variable 'TOKENWIRE_PROVIDER_GAP'"
+            " (did you mean 'TOKENWIRE_PROVIDER_DEADLINES_GAP'?)"
+        ),
+    ),
+    (
         {"": "x"},
         "unknown environment variable 'TOKENWIRE_PROVIDER_'",
     ),
@@ -600,16 +607,17 @@ BAD_VARIABLES: list[tuple[dict[str, str], str]] = [
     ({"LIMITS": "{}"}, "unknown environment variable 'TOKENWIRE_PROVIDER_LIMITS'"),
     ({"TLS": "{}"}, "unknown environment variable 'TOKENWIRE_PROVIDER_TLS'"),
     ({"TLS_SSL_CONTEXT": "{}"}, "unknown environment variable 'TOKENWIRE_PROVIDER_TLS_SSL_CO"),
-    ({"TEMPERATURE": "hot"}, "TOKENWIRE_PROVIDER_TEMPERATURE must be JSON, for instance 0.5,"),
+    ({"TEMPERATURE": "hot"}, "TOKENWIRE_PROVIDER_TEMPERATURE must be a number as JSON has it, for"),
     ({"TEMPERATURE": '"hot"'}, "TOKENWIRE_PROVIDER_TEMPERATURE must be a number, not str"),
-    ({"TEMPERATURE": "NaN"}, "TOKENWIRE_PROVIDER_TEMPERATURE must be JSON"),
-    ({"SEED": "9" * 5_000}, "TOKENWIRE_PROVIDER_SEED must be JSON"),
+    ({"TEMPERATURE": "NaN"}, "TOKENWIRE_PROVIDER_TEMPERATURE must be a number as JSON has it"),
+    ({"SEED": "9" * 5_000}, "TOKENWIRE_PROVIDER_SEED must be a number as JSON has it"),
     ({"EXTRA": "[" * 100_000}, "TOKENWIRE_PROVIDER_EXTRA must be JSON"),
     ({"EXTRA": '"\udcff"'}, "TOKENWIRE_PROVIDER_EXTRA must be JSON"),
     ({"REASONING": "low"}, "TOKENWIRE_PROVIDER_REASONING must be JSON, for instance"),
     ({"TOOLS": '[{"nmae": "a"}]'}, "TOKENWIRE_PROVIDER_TOOLS[0]: unknown key 'nmae' (did you"),
     ({"HEADERS": '["a: b"]'}, "TOKENWIRE_PROVIDER_HEADERS must be a table (a mapping), not list"),
     ({"QUIRKS": '{"a": 1}'}, "TOKENWIRE_PROVIDER_QUIRKS: unknown key 'a' (known: include_usage"),
+    ({"DEADLINES_GAP": "x"}, "TOKENWIRE_PROVIDER_DEADLINES_GAP must be a number as JSON has it"),
     ({"DEADLINES_GAP": "-1"}, "TOKENWIRE_PROVIDER_DEADLINES_GAP must be more than 0, not -1"),
     ({"LIMITS_LINE_BYTES": "null"}, "TOKENWIRE_PROVIDER_LIMITS_LINE_BYTES must be a number"),
     ({"PROXY": "p.example"}, "TOKENWIRE_PROVIDER_PROXY must begin with http://"),

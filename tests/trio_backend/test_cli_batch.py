@@ -259,6 +259,20 @@ async def test_what_was_sent_is_tried_again_on_demand(
     assert len(echo.asked) == requests
 
 
+async def test_the_first_failure_of_a_kind_is_told_at_once(batch: Batch) -> None:
+    """Once, however many follow: a run may try for long before it sums up."""
+    numbered(batch.folder, 3)
+    too_fast = b"HTTP/1.1 429 No\r\nretry-after-ms: 1\r\ncontent-length: 2\r\n\r\n{}"
+    refusals = {f"Question {number}": too_fast for number in range(3)}
+    async with echo_server(refusals) as (_, base_url):
+        result = await batch.run_beside(base_url, "--attempts", "2")
+        quiet = await batch.run_beside(base_url, "--quiet", "--attempts", "1")
+    told = "First failure (rate_limit), trying again: openai-chat HTTP 429: "
+    assert result.stderr.startswith(told)
+    assert result.stderr.count("First failure") == 1
+    assert quiet.stderr == ""
+
+
 def test_what_no_request_can_be_made_of_is_a_failure(batch: Batch) -> None:
     """Of our own, as wrong use is; what to set is said."""
     numbered(batch.folder, 2)
@@ -350,9 +364,17 @@ async def test_pictures_are_looked_up_beside_the_questions(batch: Batch) -> None
 
 
 BAD_LINES = [
-    (b'{"prompt": "a"}\n{"promt": "b"}\n', r"line 2: .*unknown field `promt`"),
-    (b'{"prompt": "a"}\n\nnope\n', r"line 3: "),
+    (
+        b'{"prompt": "a"}\n{"promt": "b"}\n',
+        r"line 2: .*unknown field `promt` \(did you mean 'prompt'\?\)",
+    ),
+    (
+        b'{"messages": [{"role": "user", "contnt": "a"}]}',
+        r"line 1: .*unknown field `contnt` - at `\$\[0\]` \(did you mean 'content'\?\)",
+    ),
+    (b'{"prompt": "a"}\n\nnope\n', r'line 3: .*; a question is an object such as {"prompt": "Hi"}'),
     (b'[{"prompt": "a"}]', r"line 1: Expected `object`"),
+    (b"{}", r'line 1: .*either a prompt or messages: .*such as {"prompt": "Hi"}'),
     (b'{"id": "a", "prompt": "a"}\n{"id": "a", "prompt": "b"}\n', r"line 2: .*'a'.*line 1, too"),
     (b'{"id": 2, "prompt": "a"}\n{"prompt": "b"}\n', r"line 2: its id 2 is that of line 1"),
     (b'{"messages": [{"role": "user", "content": [{"type": "image", "file": "x.png"}]}]}', "x.png"),
@@ -371,6 +393,39 @@ async def test_a_line_that_is_no_question_is_told_before_anything_is_asked(
     assert result.exit_code == 2
     assert re.search(complaint, result.stderr)
     assert echo.asked == []
+    assert not batch.out.exists()
+
+
+def test_a_refused_line_leaves_earlier_results_alone(batch: Batch) -> None:
+    """Only a file that the run itself has made is removed."""
+    batch.folder.joinpath("in.jsonl").write_text("nope")
+    batch.out.touch()
+    assert batch.run(_NOWHERE).exit_code == 2
+    assert batch.out.exists()
+
+
+def test_a_wrong_configuration_leaves_no_file_of_results(batch: Batch) -> None:
+    """As a wrong line leaves none."""
+    numbered(batch.folder, 1)
+    assert batch.run("nonsense").exit_code == 2
+    assert not batch.out.exists()
+
+
+def test_a_file_without_questions_is_told(batch: Batch) -> None:
+    """No failure, as a program may have none to ask; but mostly a mistake."""
+    batch.folder.joinpath("in.jsonl").write_text("\n")
+    result = batch.run(_NOWHERE)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.endswith("in.jsonl has no questions: each line is one, see --help\n")
+
+
+def test_a_missing_folder_is_wrong_use(batch: Batch) -> None:
+    """The message names it."""
+    questions = str(numbered(batch.folder, 1))
+    out = str(batch.folder / "missing" / "out.jsonl")
+    result = invoke("batch", questions, out, "--base-url", _NOWHERE)
+    assert result.exit_code == 2
+    assert f"there is no folder {batch.folder / 'missing'}: make it" in result.stderr
 
 
 def test_a_line_without_end_is_refused(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import sys
 from collections import Counter
 from typing import Any
 
@@ -11,8 +12,13 @@ import pytest
 import trio
 
 from tests.trio_backend.cli_process import COMMAND, child_environment, start_process
+from tests.trio_backend.providers import provider_section
 from tests.trio_backend.servers import refusal
 from tests.trio_backend.test_cli_batch import Batch, batch, echo_server, numbered, write_lines
+from tokenwire_trio.cli import batch_run
+from tokenwire_trio.cli.batch_options import BatchOptions
+from tokenwire_trio.cli.outlet import Outlet
+from tokenwire_trio.cli.provider_section import Target
 
 __all__ = ["batch"]  # a fixture
 
@@ -71,7 +77,7 @@ async def test_an_interrupted_run_waits_for_what_is_under_way(
         process = await start_process(*batch.arguments(base_url, "--concurrency", "3"))
         await echo.wait_for_requests(3)
         process.send_signal(number)
-        await _wait_for_text(process, b"Waiting for 3; Ctrl-C again drops them")
+        await _wait_for_text(process, b"Waiting 30 s for 3; Ctrl-C again drops them")
         echo.hold.set()
         summary = await _read_to_the_end(process)
         assert (process.returncode, len(echo.asked), len(batch.results)) == (130, 3, 3)
@@ -87,10 +93,43 @@ async def test_interrupting_twice_ends_at_once(batch: Batch) -> None:
         process = await start_process(*batch.arguments(base_url))
         await echo.wait_for_requests(8)
         process.send_signal(signal.SIGINT)
-        await _wait_for_text(process, b"Waiting for 8")
+        await _wait_for_text(process, b"Waiting 30 s for 8")
         process.send_signal(signal.SIGINT)
         await _read_to_the_end(process)
     assert (process.returncode, batch.out.read_bytes()) == (130, b"")
+
+
+async def test_an_interrupted_run_waits_for_so_long(
+    batch: Batch, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A supervisor sends one signal, and a server may never answer; the rest is asked later."""
+    monkeypatch.setattr(batch_run, "_LAST_ANSWERS_S", 0.1)
+    questions = numbered(batch.folder, 20)
+    settings = BatchOptions(
+        concurrency=3,
+        rate=None,
+        attempts=1,
+        retry_sent=False,
+        keep_failed=False,
+        stop_after=100,
+        quiet=False,
+    )
+    async with echo_server(held=True) as (echo, base_url), trio.open_nursery() as nursery:
+        target = Target(section=provider_section(base_url), key_variable=None)
+        with batch_run.opened(questions, batch.out, keep_failed=False) as job:
+            run = batch_run.run(target, job, settings, Outlet(sys.stderr))
+
+            async def interrupt() -> None:
+                await echo.wait_for_requests(3)
+                signal.raise_signal(signal.SIGTERM)
+
+            nursery.start_soon(interrupt)
+            with trio.fail_after(20):
+                assert await run == 130
+    assert batch.out.read_bytes() == b""
+    told = capsys.readouterr().err
+    assert told.startswith("Waiting 0.1 s for 3; Ctrl-C again drops them\n")
+    assert re.search(r"not asked +20  run again to ask\n", told)
 
 
 async def test_nothing_is_asked_where_all_is_answered(batch: Batch) -> None:

@@ -126,7 +126,9 @@ def test_a_conversation_at_a_terminal(llama_url: str) -> None:
         assert "thought for 0 s, 7 words" in shown
         assert THOUGHT not in shown
         assert ANSWER in shown.replace("\n", " ")
-        assert max(map(len, shown.split("\n"))) <= 80  # the line of timings is the longest
+        assert max(map(len, shown.split("\n"))) <= 40  # nothing is torn at the edge
+        terminal.type("/help\r")
+        assert max(map(len, terminal.wait_for(r"(?s)stops an answer.*> $").split("\n"))) <= 40
         terminal.type("/reasoning\r")
         assert THOUGHT in terminal.wait_for("(?s)/reasoning.*> $").replace("\n", " ")
         terminal.type("\x04")

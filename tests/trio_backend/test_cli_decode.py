@@ -120,6 +120,19 @@ def test_a_failed_response_has_the_exit_code_of_its_kind(status: int, code: int)
     assert json_lines(result.stdout_bytes)[-1]["status"] == status
 
 
+def test_what_is_no_response_is_asked_about(tmp_path: Path, body: str) -> None:
+    """A whole answer that is damaged later on is one all the same."""
+    file = tmp_path / "config.toml"
+    file.write_text("[provider]\n")
+    result = invoke("decode", str(file))
+    assert result.exit_code == 13
+    assert "is FILE the body of a response" in result.stderr
+    file.write_bytes(Path(body).read_bytes()[:-40])
+    result = invoke("decode", str(file))
+    assert result.exit_code == 13
+    assert "is FILE" not in result.stderr
+
+
 def test_headers_come_from_a_file_and_from_options(tmp_path: Path) -> None:
     """Both are taken, and a value may hold a colon."""
     file = tmp_path / "headers.json"

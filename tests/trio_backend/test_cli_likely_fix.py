@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.trio_backend.providers import provider_section
+from tokenwire.config import ProviderSection
+from tokenwire.endpoint import Endpoint
 from tokenwire.errors import AuthError, NetworkError, OtherError, ProviderError, RateLimitError
 from tokenwire.secret import Secret
 from tokenwire_trio.cli.advice import advice
@@ -58,6 +60,44 @@ def test_a_refused_key_is_looked_for_where_it_came_from(
     """Where there is none, there is nothing to check yet."""
     target = Target(section=provider_section(credential=credential), key_variable=variable)
     assert likely_fix(AuthError(message="no", status=401), target).endswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "fix"),
+    [
+        ("https://host.example/v1/chat/completions", "take the last words off base_url"),
+        ("https://host.example/v1/chat/completions/", "take the last words off base_url"),
+        ("https://host.example/v1", "check base_url ('tokenwire presets' shows how they end)"),
+    ],
+)
+def test_a_base_url_is_not_the_whole_url(base_url: str, fix: str) -> None:
+    """Documentation shows where requests go, and people copy that."""
+    target = Target(section=provider_section(base_url), key_variable=None)
+    error = OtherError(message="no", kind="not_found", status=404)
+    assert likely_fix(error, target).startswith(fix)
+
+
+def test_a_url_that_needs_a_model_is_not_looked_at_without_one() -> None:
+    """There is none to compare with."""
+    section = ProviderSection(kind="gemini", endpoint=Endpoint(base_url="https://host.example"))
+    error = OtherError(message="no", kind="not_found", status=404)
+    assert likely_fix(error, Target(section=section, key_variable=None)).startswith(
+        "check base_url"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "what_to_do"),
+    [
+        (NetworkError(message="no", phase="tls", timeout="connect"), "does base_url begin with"),
+        (NetworkError(message="no", phase="body", timeout="gap"), "deadlines.gap of a --config"),
+        (NetworkError(message="no", phase="body", timeout="total"), "--timeout sets the limit"),
+        (OtherError(message="no", kind="not_found", status=404), "'tokenwire doctor' with"),
+    ],
+)
+def test_an_error_says_what_to_do(error: ProviderError, what_to_do: str) -> None:
+    """As far as its facts tell."""
+    assert what_to_do in str(advice(error, None))
 
 
 @pytest.mark.parametrize("message", ["the certificate has expired", "no TLS there: use http://"])

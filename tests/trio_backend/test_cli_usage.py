@@ -47,6 +47,7 @@ _KEY = "sk-proj-abcdefghijklmnop"
         (("Hi", *_NOWHERE, "--timeout", "0"), "must be more than 0"),
         (("Hi", *_NOWHERE, "--wire", "morse"), "'openai-chat'"),
         (("", *_NOWHERE), "PROMPT is empty"),
+        (("two", "words", *_NOWHERE), "quote the prompt"),
         (("-", *_NOWHERE), "standard input is empty"),
         (("Hi", *_NOWHERE, "--key-env", "NOT_SET"), "variable NOT_SET is not set"),
         (("Hi", "--local", *_NOWHERE), "--local is a provider of its own"),
@@ -102,6 +103,7 @@ def test_a_value_of_zero_is_given() -> None:
         ('[provider]\nkind="morse"\nendpoint={base_url="http://a"}', "unknown wire format"),
         ("provider=3", "provider must be a table"),
         ("\xff", "no valid TOML"),
+        ("", "provider.endpoint is missing: add a table [provider.endpoint]"),
     ],
 )
 def test_a_wrong_configuration_file_is_told(document: str, advice: str, tmp_path: Path) -> None:
@@ -111,7 +113,17 @@ def test_a_wrong_configuration_file_is_told(document: str, advice: str, tmp_path
     result = invoke("ask", "Hi", "--config", str(file), "--model", "m")
     assert result.exit_code == 2
     assert advice in result.stderr
+    assert result.stderr.startswith(f"Error: {file}")
     assert result.stderr.count("\n") == 1
+
+
+def test_an_option_that_makes_a_file_wrong_is_told(tmp_path: Path) -> None:
+    """Beside the file that it is laid over."""
+    file = tmp_path / "config.toml"
+    file.write_text('[provider]\nkind="openai-chat"\nendpoint={base_url="http://a"}')
+    result = invoke("ask", "Hi", "--config", str(file), "--timeout", "0")
+    assert result.stderr.startswith(f"Error: {file}: ")
+    assert result.stderr.endswith("must be more than 0, not 0 (--timeout)\n")
 
 
 @pytest.mark.parametrize("option", ["--key-env", "--header", "--extra"])

@@ -23,11 +23,12 @@ the same names. An image has one of ``file`` (relative to the JSON file), ``url`
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, assert_never
+from typing import TypeAlias, assert_never, get_args
 
 import msgspec
 
 from tokenwire.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
+from tokenwire_trio.misspelt_member import with_nearest
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
@@ -90,7 +91,10 @@ def decode_messages(document: bytes | msgspec.Raw, folder: Path) -> Sequence[Mes
         ValueError: If the document has another form; the message says where.
         OSError: If an image that it names can't be read.
     """
-    messages = msgspec.json.decode(document, type=list[_Message])
+    try:
+        messages = msgspec.json.decode(document, type=list[_Message])
+    except msgspec.ValidationError as error:
+        raise ValueError(with_nearest(error, _Message, *get_args(_AnyPart))) from None
     return [_message(message, folder) for message in messages]
 
 

@@ -38,12 +38,16 @@ from tokenwire_trio.bulk.question import Question, QuestionId
 from tokenwire_trio.bulk.result import Answered, Failed, Failure, Result
 from tokenwire_trio.json_lines import event_object
 from tokenwire_trio.messages_file import decode_messages
+from tokenwire_trio.misspelt_member import with_nearest
 
 #: A JSON object.
 Record: TypeAlias = dict[str, Any]
 
 #: The ``error`` of what no request could be made of.
 LOCAL: Final = "local"
+
+#: For those whose document is another one altogether.
+_EXPECTED: Final = 'a question is an object such as {"prompt": "Hi"}'
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -83,18 +87,22 @@ def read_question(document: bytes, folder: Path, *, default_id: QuestionId) -> Q
             messages=_messages(question, folder),
             config=_settings(question),
         )
+    except msgspec.ValidationError as error:
+        complaint = with_nearest(error, _Question)
+    except msgspec.DecodeError as error:
+        complaint = f"{error}; {_EXPECTED}"
     except (ValueError, TypeError) as error:
-        complaint = str(error)[:_MAX_COMPLAINT_LENGTH]
+        complaint = str(error)
     except RecursionError:
         complaint = "it nests too deep"
-    raise ValueError(complaint)
+    raise ValueError(complaint[:_MAX_COMPLAINT_LENGTH])
 
 
 def _messages(question: _Question, folder: Path) -> tuple[Message, ...]:
     above = () if question.system is None else (Message.system(question.system),)
     has_messages = bool(bytes(question.messages))
     if has_messages == (question.prompt is not None):
-        raise ValueError("a question has either a prompt or messages")
+        raise ValueError(f"a question has either a prompt or messages: {_EXPECTED}")
     if question.prompt == "":
         raise ValueError("prompt is empty")
     if question.prompt is not None:

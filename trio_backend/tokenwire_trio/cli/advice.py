@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tokenwire.errors import AuthError, NetworkError, ProviderError, RateLimitError
+from tokenwire.errors import AuthError, NetworkError, OtherError, ProviderError, RateLimitError
 
 NAME_THE_KEY: Final = "name the variable that holds your key with --key-env"
 
@@ -24,10 +24,16 @@ def advice(error: ProviderError, key_variable: str | None) -> str | None:
             what_to_do = "--ca-file FILE trusts a certificate authority of your own"
         case NetworkError(timeout="total"):
             what_to_do = "--timeout sets the limit"
+        case NetworkError(timeout="connect", phase="tls"):
+            what_to_do = "what listens there may speak no TLS: does base_url begin with http://?"
+        case NetworkError(timeout=str(deadline)):
+            what_to_do = f"deadlines.{deadline} of a --config file sets the limit"
         case RateLimitError(scope="quota"):
             what_to_do = "check the account's credit and limits"
         case RateLimitError(retry_after=float(seconds)):
             what_to_do = f"try again in {seconds:g} s"
+        case OtherError(kind="not_found"):
+            what_to_do = "'tokenwire doctor' with the same options says what to check"
         case _:
             what_to_do = None
     return what_to_do

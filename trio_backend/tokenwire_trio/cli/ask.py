@@ -13,7 +13,7 @@ from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import load_target
+from tokenwire_trio.cli.provider_section import load_target_to_ask
 from tokenwire_trio.json_lines import JSONLines
 
 
@@ -65,7 +65,7 @@ def ask(
     if local:
         answer = partial(asking.ask_local_model, options)
     else:
-        answer = partial(asking.ask_provider, load_target(options, os.environ))
+        answer = partial(asking.ask_provider, load_target_to_ask(options, os.environ))
     return trio.run(
         partial(answer, messages, presentation, stderr, timings=show_timings, record=record)
     )

@@ -20,7 +20,7 @@ from tokenwire_trio.cli.advice import with_advice
 from tokenwire_trio.cli.exit_codes import ExitCode, of_error
 from tokenwire_trio.cli.outlet import Outlet
 from tokenwire_trio.cli.provider_options import ProviderOptions
-from tokenwire_trio.cli.provider_section import Target, load_target
+from tokenwire_trio.cli.provider_section import Target, load_target_to_ask
 from tokenwire_trio.cli.refusal import Refusal
 from tokenwire_trio.cli.timings_line import timings_line
 from tokenwire_trio.local import LocalModelUnavailable, find_local_model, local_model
@@ -84,7 +84,7 @@ async def ask_provider(
             key_variable=target.key_variable,
         )
     if timings and shown.timings:
-        stderr.line(shown.timings)
+        stderr.notice(shown.timings)
     return shown.code
 
 
@@ -127,7 +127,7 @@ async def show_answer(
                     presentation.show(token)
     except ProviderError as error:
         presentation.fail(error)
-        stderr.line(f"Error: {with_advice(error, key_variable)}")
+        stderr.notice(f"Error: {with_advice(error, key_variable)}")
         answer = Completion() if stream is None else stream.partial()
         return Shown(code=of_error(error), answer=answer)
     finally:
@@ -172,11 +172,11 @@ async def local_target(options: ProviderOptions, stderr: Outlet) -> AsyncGenerat
     try:
         model = find_local_model()
         if stderr.terminal:
-            stderr.line("Starting the model on this machine…")
+            stderr.notice("Starting the model on this machine…")
         async with local_model(gguf=model) as base_url:
             # We know that this server counts tokens when it is asked to.
             quirk = {"include_usage": True, **options.quirk}
             local_options = attrs.evolve(options, base_url=base_url, quirk=quirk)
-            yield load_target(local_options, os.environ)
+            yield load_target_to_ask(local_options, os.environ)
     except LocalModelUnavailable as error:
         raise Refusal(str(error)) from None

@@ -11,7 +11,7 @@ from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import load_target
+from tokenwire_trio.cli.provider_section import load_target_to_ask
 
 
 @click.command(
@@ -84,8 +84,8 @@ def batch(
 
     Results carry the id of their line, and come in the order in which they are complete. A run may
     be interrupted in any way, and the same command goes on where it ended: what is answered in
-    OUT.jsonl is not asked again. Ctrl-C waits for the answers under way, and when pressed again
-    gives them up.
+    OUT.jsonl is not asked again. Ctrl-C waits 30 seconds for the answers under way, and when
+    pressed again gives them up.
     """
     # Only now: trio takes longer to import than all the rest, and --help needs none of it.
     import trio
@@ -96,9 +96,9 @@ def batch(
         raise click.UsageError("--local is a provider of its own: leave out the other one")
     _, stderr = standard_outlets()
     settings = BatchOptions.of(batch_options)
+    if local:
+        run = partial(batch_run.run_locally, options)
+    else:
+        run = partial(batch_run.run, load_target_to_ask(options, os.environ))
     with batch_run.opened(questions, results, keep_failed=settings.keep_failed) as job:
-        if local:
-            run = partial(batch_run.run_locally, options)
-        else:
-            run = partial(batch_run.run, load_target(options, os.environ))
         return trio.run(run, job, settings, stderr)

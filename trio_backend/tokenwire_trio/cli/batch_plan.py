@@ -34,6 +34,12 @@ class Plan:
     _questions: QuestionFile = attrs.field(alias="questions")
     _asks: bytes = attrs.field(alias="asks", repr=False)  # of each line, whether to ask it
 
+    @property
+    def empty_file(self) -> str | None:
+        """What to call IN.jsonl where it has no questions at all; None where it has some."""
+        lines = self.to_ask + self.answered + self.failed.total()
+        return None if lines else self._questions.name
+
     def lines(self) -> Iterator[Line]:
         """Read the questions that are left.
 

@@ -52,6 +52,7 @@ class ResultFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._is_new = not path.exists()
         self._descriptor: int | None = _open(path)
         self._torn = False
 
@@ -119,6 +120,11 @@ class ResultFile:
         while line:
             line = line[os.write(self._descriptor, line) :]
 
+    def discard_if_new(self) -> None:
+        """Remove the file if this run made it: where nothing is asked, none is to be left."""
+        if self._is_new:
+            self._path.unlink()
+
     def close(self) -> None:
         """Close the file and give up its lock; may be called again."""
         descriptor, self._descriptor = self._descriptor, None
@@ -131,11 +137,15 @@ def result_file(path: Path, questions: Path) -> Generator[ResultFile, None, None
     """Open OUT.jsonl for as long as the block lasts, for this process alone.
 
     Raises:
-        Refusal: It is no file, it is IN.jsonl, or another run is writing to it.
+        Refusal: It is no file, it is IN.jsonl, its folder is missing, or another run is writing to
+            it.
     """
     if path.exists() and questions.exists() and path.samefile(questions):
         raise Refusal(f"{path} is the file of questions: name another one for the results")
-    file = ResultFile(path.resolve())  # a link stays one where the file is written anew
+    real = path.resolve()  # a link stays one where the file is written anew
+    if not real.parent.is_dir():
+        raise Refusal(f"{path}: there is no folder {real.parent}: make it, or name another")
+    file = ResultFile(real)
     try:
         yield file
     finally:

@@ -12,11 +12,13 @@ import attrs
 import trio
 
 from tokenwire.provider import Provider
-from tokenwire.retry_policy import RetryPolicy
+from tokenwire.retry_policy import Attempt, RetryPolicy
+from tokenwire_trio.attempts import OnAttempt
 from tokenwire_trio.bulk.asking import Answers, ask_all
 from tokenwire_trio.bulk.question import Question, QuestionId
 from tokenwire_trio.bulk.records import result_record
 from tokenwire_trio.bulk.result import Result
+from tokenwire_trio.cli.advice import with_advice
 from tokenwire_trio.cli.asking import local_target
 from tokenwire_trio.cli.batch_options import BatchOptions
 from tokenwire_trio.cli.batch_plan import Plan, make_plan
@@ -37,6 +39,9 @@ from tokenwire_trio.retrying import Retrying
 #: What asks a program to end. Neither is a reason to lose answers that are nearly there.
 _ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+#: How long those may take then. Supervisors send one SIGTERM and kill after 10 to 90 seconds.
+_LAST_ANSWERS_S: Final = 30.0
+
 
 @final
 @attrs.frozen
@@ -55,7 +60,12 @@ def opened(questions: Path, results: Path, *, keep_failed: bool) -> Generator[Jo
         Refusal: One of them cannot be used.
     """
     with question_file(questions) as source, result_file(results, questions) as file:
-        yield Job(make_plan(source, file, keep_failed=keep_failed), file)
+        try:
+            plan = make_plan(source, file, keep_failed=keep_failed)
+        except BaseException:
+            file.discard_if_new()
+            raise
+        yield Job(plan, file)
 
 
 async def run_locally(
@@ -80,10 +90,10 @@ async def run(target: Target, job: Job, settings: BatchOptions, stderr: Outlet) 
         ValueError: If the endpoint is set up in a way that cannot work.
         OSError: If a result can't be written.
     """
-    batch = _Batch(job, settings, stderr)
+    batch = _Batch(job, settings, stderr, target.key_variable)
     began = trio.current_time()
     async with open_provider(target.section) as provider:
-        await batch.run(_as_told(provider, settings, batch.tally))
+        await batch.run(_as_told(provider, settings, batch.heed_attempt))
     summary = Summary(
         plan=job.plan,
         tally=batch.tally,
@@ -98,7 +108,7 @@ async def run(target: Target, job: Job, settings: BatchOptions, stderr: Outlet) 
     return code_of(batch.tally.failed + job.plan.failed)
 
 
-def _as_told(provider: Provider, settings: BatchOptions, tally: Tally) -> Provider:
+def _as_told(provider: Provider, settings: BatchOptions, on_attempt: OnAttempt) -> Provider:
     """Try again and keep to the rate, which counts attempts and not lines."""
     if settings.rate is not None:
         requests, per_s = settings.rate
@@ -106,7 +116,7 @@ def _as_told(provider: Provider, settings: BatchOptions, tally: Tally) -> Provid
     policy = RetryPolicy(
         attempts=settings.attempts, retry_overloaded=True, retry_sent=settings.retry_sent
     )
-    return Retrying(provider, policy, on_attempt=tally.count_attempt)
+    return Retrying(provider, policy, on_attempt=on_attempt)
 
 
 @final
@@ -118,9 +128,13 @@ class _Batch:
         interrupted: Somebody wanted it to end.
     """
 
-    def __init__(self, job: Job, settings: BatchOptions, stderr: Outlet) -> None:
+    def __init__(
+        self, job: Job, settings: BatchOptions, stderr: Outlet, key_variable: str | None
+    ) -> None:
         self._job = job
         self._settings = settings
+        self._key_variable = key_variable
+        self._told: set[str] = set()  # kinds of errors
         self._display = ProgressDisplay(stderr)
         self._digests: dict[QuestionId, str] = {}  # of the lines under way
         self._scope = trio.CancelScope()
@@ -145,6 +159,16 @@ class _Batch:
                         answers.stop_asking()
                 nursery.cancel_scope.cancel()
 
+    def heed_attempt(self, attempt: Attempt) -> None:
+        """Count an attempt that failed, and tell the first of its kind: the run may last."""
+        self.tally.count_attempt(attempt)
+        kind = attempt.error.label
+        if kind not in self._told and not self._settings.quiet:
+            self._told.add(kind)
+            follows = "" if attempt.delay_s is None else ", trying again"
+            told = with_advice(attempt.error, self._key_variable)
+            self._display.say(f"First failure ({kind}){follows}: {told}")
+
     def _questions(self) -> Iterator[Question]:
         for line in self._job.plan.lines():
             self._digests[line.question.id] = line.digest
@@ -166,6 +190,11 @@ class _Batch:
             async for _ in signals:
                 if self.interrupted:
                     self._scope.cancel()
+                    return
                 self.interrupted = True
                 answers.stop_asking()
-                self._display.say(f"Waiting for {answers.under_way}; Ctrl-C again drops them")
+                self._scope.deadline = trio.current_time() + _LAST_ANSWERS_S
+                self._display.say(
+                    f"Waiting {_LAST_ANSWERS_S:g} s for {answers.under_way};"
+                    " Ctrl-C again drops them"
+                )

@@ -49,6 +49,9 @@ class Summary:
             width: How many characters there are in a line; None for any number.
         """
         plan, tally = self.plan, self.tally
+        if plan.empty_file is not None:
+            yield f"{plan.empty_file} has no questions: each line is one, see --help"
+            return
         yield _row("answered", tally.answered)
         if plan.answered:
             yield _row("earlier", plan.answered, "by earlier runs")

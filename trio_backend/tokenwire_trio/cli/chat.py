@@ -16,7 +16,7 @@ from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import Outlet, standard_outlets
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import Target, load_target
+from tokenwire_trio.cli.provider_section import Target, load_target_to_ask
 
 if TYPE_CHECKING:
     from tokenwire_trio.cli.asking import Presentation
@@ -65,9 +65,10 @@ def chat(
         model=options.model,
         own_files=set() if messages is None else {messages.absolute()},
     )
-    opening = (
-        open_locally(options, stderr) if local else open_target(load_target(options, os.environ))
-    )
+    if local:
+        opening = open_locally(options, stderr)
+    else:
+        opening = open_target(load_target_to_ask(options, os.environ))
     with ResourceThread(opening) as asked:
         _, target = asked.resource
         state.model = target.section.defaults.model
@@ -88,9 +89,10 @@ def chat(
 
 def _greet(target: Target, state: "ChatState", stderr: Outlet) -> None:
     model = target.section.defaults.model or "the server's model"
-    stderr.line(f"{model} at {target.section.endpoint.base_url}, /help lists commands", dim=True)
+    base_url = target.section.endpoint.base_url
+    stderr.notice(f"{model} at {base_url}, /help lists commands", dim=True)
     if state.dialogue.waits_for_answer:
-        stderr.line("the last question has no answer: /retry asks it", dim=True)
+        stderr.notice("the last question has no answer: /retry asks it", dim=True)
 
 
 def _presenting(stdout: Outlet, stderr: Outlet) -> Callable[[], "Presentation"]:

@@ -63,7 +63,7 @@ class TerminalLines:
                 if interrupted:
                     return None
                 interrupted = True
-                self._stderr.line("Ctrl-C again or Ctrl-D leaves", dim=True)
+                self._stderr.notice("Ctrl-C again or Ctrl-D leaves", dim=True)
 
     def _input(self, prompt: str) -> str:
         if self._shows_prompt:

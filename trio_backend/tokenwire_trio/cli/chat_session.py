@@ -145,7 +145,7 @@ class Chat:
         if isinstance(told, Next):
             return told
         for line in told.splitlines():
-            self.stderr.line(line, dim=True)
+            self.stderr.notice(line, dim=True)
         return None
 
     def _ask(self) -> None:
@@ -158,9 +158,9 @@ class Chat:
         self._keep(shown)
         stopped = shown.code is ExitCode.INTERRUPTED
         if self.timings and shown.timings:
-            self.stderr.line(f"{'stopped: ' if stopped else ''}{shown.timings}", dim=True)
+            self.stderr.notice(f"{'stopped: ' if stopped else ''}{shown.timings}", dim=True)
         elif stopped:
-            self.stderr.line("stopped", dim=True)
+            self.stderr.notice("stopped", dim=True)
         if self.stderr.terminal:
             self.stderr.write("\n")
 
@@ -187,7 +187,7 @@ class Chat:
             case ExitCode.COMPLETE if shown.answer.first.parts or shown.answer.refusal:
                 self.state.dialogue.answer(shown.answer.message)
             case ExitCode.COMPLETE:
-                self.stderr.line("the answer is empty", dim=True)
+                self.stderr.notice("the answer is empty", dim=True)
             case ExitCode.INTERRUPTED:
                 # What people have read they may speak of. A thought or a call that was cut short
                 # no provider takes back.
@@ -198,4 +198,4 @@ class Chat:
 
     def _complain(self, reason: str) -> None:
         self._failure = ExitCode.USAGE
-        self.stderr.line(f"Error: {with_option(reason)}")
+        self.stderr.notice(f"Error: {with_option(reason)}")

@@ -31,7 +31,8 @@ messages_option: Final = click.option(
 )
 
 _PARAMETERS: Final = (
-    click.argument("prompt", required=False),
+    # Several are taken, too, for the mistake that they are.
+    click.argument("prompt", nargs=-1, metavar="[PROMPT]"),
     system_option,
     messages_option,
 )
@@ -45,7 +46,7 @@ def conversation_options(
     @wraps(command)
     def with_messages(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         messages = _conversation(
-            prompt=cast("str | None", kwargs.pop("prompt")),
+            prompt=_only(cast("tuple[str, ...]", kwargs.pop("prompt"))),
             system=cast("str | None", kwargs.pop("system")),
             file=cast("Path | None", kwargs.pop("messages")),
         )
@@ -54,6 +55,12 @@ def conversation_options(
     for parameter in reversed(_PARAMETERS):
         with_messages = parameter(with_messages)
     return with_messages
+
+
+def _only(prompts: tuple[str, ...]) -> str | None:
+    if len(prompts) > 1:
+        raise click.UsageError("PROMPT is one argument: quote the prompt, as in 'Why is it so?'")
+    return prompts[0] if prompts else None
 
 
 def _conversation(*, prompt: str | None, system: str | None, file: Path | None) -> list[Message]:

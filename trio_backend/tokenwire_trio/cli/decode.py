@@ -12,7 +12,7 @@ import msgspec
 from click.core import ParameterSource
 
 from tokenwire.endpoint import Endpoint
-from tokenwire.errors import ProviderError
+from tokenwire.errors import MalformedResponseError, ProviderError
 from tokenwire.exchange import Exchange, State
 from tokenwire.tokens import Token
 from tokenwire.wire import WIRE_KINDS, wire_by_kind
@@ -184,6 +184,13 @@ def _print_events(batches: Iterable[list[Token | ProviderError]]) -> ExitCode:
         output.write(events)
         if events and isinstance(events[-1], ProviderError):
             _, stderr = standard_outlets()
-            stderr.line(f"Error: {events[-1]}")
+            stderr.line(f"Error: {events[-1]}{_hint(events[-1])}")
             code = of_error(events[-1])
     return code
+
+
+def _hint(error: ProviderError) -> str:
+    """Ask for what is more likely than a damage, where nothing at all could be read."""
+    if isinstance(error, MalformedResponseError) and not error.tokens_emitted:
+        return " (is FILE the body of a response, in the format that --wire names?)"
+    return ""

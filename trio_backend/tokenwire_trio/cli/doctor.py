@@ -1,9 +1,7 @@
 """`tokenwire doctor`: how far a small call gets with a configuration, and what stops it."""
 
 import os
-import shutil
 import sys
-import textwrap
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
@@ -96,23 +94,13 @@ class _Table:
         self._stdout.line("")
         if report.error is None or report.failed is None:
             first_token = _duration(report.response.timings.first_token)
-            self._paragraph(f"All is well: {report.url} answered, first token after {first_token}.")
+            self._stdout.notice(
+                f"All is well: {report.url} answered, first token after {first_token}."
+            )
             return
-        self._paragraph(f"{_TITLES[report.failed]} failed: {report.error}")
-        self._paragraph(f"Likely fix: {likely_fix(report.error, target)}")
-        self._paragraph(f"The request was for {report.url}")
-
-    def _paragraph(self, text: str) -> None:
-        """Show text without tearing words apart at a terminal's edge."""
-        if not self._stdout.terminal:
-            self._stdout.line(text)
-            return
-        width = shutil.get_terminal_size().columns
-        lines = textwrap.wrap(
-            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-        )
-        for line in lines:
-            self._stdout.line(line)
+        self._stdout.notice(f"{_TITLES[report.failed]} failed: {report.error}")
+        self._stdout.notice(f"Likely fix: {likely_fix(report.error, target)}")
+        self._stdout.notice(f"The request was for {report.url}")
 
 
 def _duration(seconds: float | None) -> str:

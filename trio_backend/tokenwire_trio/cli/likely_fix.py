@@ -3,15 +3,19 @@
 import re
 from typing import assert_never, cast
 
+from tokenwire.config import ProviderSection
 from tokenwire.errors import (
     AnyProviderError,
     AuthError,
+    LocalProtocolError,
     MalformedResponseError,
     NetworkError,
     OtherError,
     ProviderError,
     RateLimitError,
 )
+from tokenwire.exchange import request_url
+from tokenwire.wire import wire_by_kind
 from tokenwire_trio.cli.advice import NAME_THE_KEY, advice
 from tokenwire_trio.cli.provider_section import Target
 
@@ -135,6 +139,8 @@ def _fix_malformed(error: MalformedResponseError, target: Target) -> str:
 
 def _fix_other(error: OtherError, target: Target) -> str:
     match error.kind:
+        case "not_found" if _has_whole_url(target.section):
+            return "take the last words off base_url: the wire format adds the request's own path"
         case "not_found":
             return (
                 "check base_url ('tokenwire presets' shows how they end), the wire format and the"
@@ -150,6 +156,17 @@ def _fix_other(error: OtherError, target: Target) -> str:
             return "try again later; the server's log or its support knows more"
         case _:
             assert_never(error.kind)
+
+
+def _has_whole_url(section: ProviderSection) -> bool:
+    """Tell whether base_url ends in what is added to it, as the URLs of documentation do."""
+    base_url = section.endpoint.base_url.rstrip("/")
+    try:
+        url = request_url(wire_by_kind(section.kind), section.endpoint, section.defaults)
+    except LocalProtocolError:
+        return False  # there is no URL without a model
+    own_path = url.removeprefix(base_url)
+    return own_path != "" and base_url.endswith(own_path)
 
 
 def _fix_rejected(error: OtherError, target: Target) -> str:

@@ -1,7 +1,9 @@
 """Where text goes: standard output and standard error, which may be one and the same terminal."""
 
 import os
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, BinaryIO, Final, TextIO, cast, final
 
 import attrs
@@ -85,6 +87,18 @@ class Outlet:
         self.fresh_line()
         self.write(text.translate(_ONE_LINE), dim=dim)
         self.write("\n")
+
+    def notice(self, text: str, *, dim: bool = False) -> None:
+        """Show `text` like `line`, on a terminal without tearing words apart at its edge."""
+        for line in self._wrapped(text) if self.terminal else (text,):
+            self.line(line, dim=dim)
+
+    def _wrapped(self, text: str) -> list[str]:
+        width = shutil.get_terminal_size().columns
+        lines = textwrap.wrap(
+            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+        return lines or [""]
 
 
 def standard_outlets(*, verbatim: bool = True) -> tuple[Outlet, Outlet]:

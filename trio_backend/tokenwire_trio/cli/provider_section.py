@@ -15,14 +15,17 @@ import attrs
 from tokenwire.config import Config, ConfigError, ProviderSection
 from tokenwire.presets import preset
 from tokenwire.wire import WIRE_KINDS
+from tokenwire_trio.cli.default_deadlines import with_end
 from tokenwire_trio.cli.key_values import guarded
 from tokenwire_trio.cli.option_places import (
     CREDENTIAL_PLACE,
     TABLE_PLACES,
     VALUE_PLACES,
     Place,
+    with_option,
 )
 from tokenwire_trio.cli.provider_options import ProviderOptions
+from tokenwire_trio.cli.refusal import Refusal
 
 #: A TOML document.
 Document = dict[str, Any]
@@ -50,6 +53,7 @@ def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
 
     Raises:
         ConfigError: If something is missing, unknown or has a bad value.
+        Refusal: If so, and there is a file; the message names it.
     """
     if options.config is None and options.preset is None and options.base_url is None:
         raise ConfigError("say whom to ask: --preset NAME, --base-url URL, or --config FILE")
@@ -62,11 +66,28 @@ def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
         _put(document, path, value)
     if (variable := _conventional_variable(options, environ)) is not None:
         _put(document, CREDENTIAL_PLACE, variable)
-    section = Config.from_mapping(document, environ).provider
+    section = _section(document, environ, options.config)
     # After the library has checked it, the document is known to have this shape.
     return Target(
         section=section, key_variable=document["provider"].get("endpoint", {}).get("credential_env")
     )
+
+
+def _section(document: Document, environ: Mapping[str, str], file: Path | None) -> ProviderSection:
+    try:
+        return Config.from_mapping(document, environ).provider
+    except ConfigError as error:
+        if file is None:
+            raise
+        raise Refusal(f"{file}: {with_option(str(error))}") from None
+
+
+def load_target_to_ask(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
+    """Do what `load_target` does, with deadlines so that each call ends; see `with_end`."""
+    target = load_target(options, environ)
+    endpoint = target.section.endpoint
+    bounded = attrs.evolve(endpoint, deadlines=with_end(endpoint.deadlines))
+    return attrs.evolve(target, section=attrs.evolve(target.section, endpoint=bounded))
 
 
 def _conventional_variable(options: ProviderOptions, environ: Mapping[str, str]) -> str | None:

@@ -17,6 +17,7 @@ import click
 import msgspec
 
 from tokenwire.provider_config import Tool
+from tokenwire_trio.misspelt_member import with_nearest
 
 _Schema: TypeAlias = dict[str, Any]
 
@@ -52,9 +53,15 @@ def tools_from_files(
 
 def _read_tool(file: Path) -> Tool:
     try:
-        return _tool(msgspec.json.decode(file.read_bytes(), type=_Schema))
+        # Untyped first: of a TOML file msgspec would say that it is an array.
+        return _tool(msgspec.convert(msgspec.json.decode(file.read_bytes()), _Schema))
+    except msgspec.ValidationError as error:
+        complaint = with_nearest(error, _Tool)
+    except msgspec.DecodeError as error:
+        complaint = f"it is no JSON: {error}"
     except (ValueError, OSError, RecursionError) as error:
-        raise click.BadParameter(f"{file}: {error}") from None
+        complaint = str(error)
+    raise click.BadParameter(f"{file}: {complaint}")
 
 
 def _tool(document: _Schema) -> Tool:
