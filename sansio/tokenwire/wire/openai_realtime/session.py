@@ -232,9 +232,10 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
         if error.event_id is not None and not self._is_about_request(error.event_id):
             return []
         # An item is missing, or the set-up, or nobody knows what is.
-        self.broken = bool(self._asked()) or error.event_id == SET_UP
-        concerned = self._busy() if self.broken else []
-        return self._fail(concerned, lambda answer: self._read(answer, data))
+        if not self._asked() and error.event_id != SET_UP:
+            return []
+        self.broken = True
+        return self._fail(self._busy(), lambda answer: self._read(answer, data))
 
     def _is_about_request(self, event_id: str) -> bool:
         """Tell whether an event was one that the answers under way depend on."""
