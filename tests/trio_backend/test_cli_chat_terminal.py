@@ -120,7 +120,7 @@ def chat_on_terminal(
 def test_a_conversation_at_a_terminal(llama_url: str) -> None:
     """Formatted answers, reasoning in one line, timings below, and Ctrl-D leaves."""
     with chat_on_terminal("--base-url", llama_url, "--extra", _THINK, columns=40) as terminal:
-        assert "/help lists commands" in terminal.wait_for("> $")
+        assert "/help lists\n  commands" in terminal.wait_for("> $")
         terminal.type("Hi\r")
         shown = terminal.wait_for(r"(?s)first token.*> $")
         assert "thought for 0 s, 7 words" in shown
@@ -128,9 +128,11 @@ def test_a_conversation_at_a_terminal(llama_url: str) -> None:
         assert ANSWER in shown.replace("\n", " ")
         assert max(map(len, shown.split("\n"))) <= 40  # nothing is torn at the edge
         terminal.type("/help\r")
-        assert max(map(len, terminal.wait_for(r"(?s)stops an answer.*> $").split("\n"))) <= 40
+        shown = terminal.wait_for(r"(?s)stops an answer.*> $").replace("\r", "")
+        assert "ask another model from now\n  on\n" in shown
+        assert max(map(len, shown.split("\n"))) <= 40
         terminal.type("/reasoning\r")
-        assert THOUGHT in terminal.wait_for("(?s)/reasoning.*> $").replace("\n", " ")
+        assert THOUGHT in " ".join(terminal.wait_for("(?s)/reasoning.*> $").split())
         terminal.type("\x04")
         assert terminal.exit_code() == 0
 
