@@ -110,7 +110,7 @@ class SSEDecoder:
 
     def __init__(self, limits: Limits | None = None, *, error_field: bool = False) -> None:
         self._limits = limits or Limits()
-        # No line and no event of fewer bytes than that can exceed its limit.
+        # No line and no event in so many bytes can exceed its limit; none once one did.
         self._harmless_bytes = min(self._limits.line_bytes, self._limits.event_bytes)
         self._error_field = error_field
         self._bom_left: bytes = _BOM  # what may still come of a leading byte order mark
@@ -179,12 +179,16 @@ class SSEDecoder:
             data = self._complete_block(data, items)
             end = data.rfind(b"\n\n") + 2
         if end > 1:
-            run = self._read_run(data[:end])
-            if run is not None:
-                items.append(run)
+            blocks, data = data[:end], data[end:]
+            if (
+                end <= self._harmless_bytes
+                and end + self._silent_bytes <= self._limits.silent_bytes
+                and (read := self._read_run(blocks) or self._read_named(blocks))
+            ):
+                self._silent_bytes = 0
+                items += read
             else:
-                self._receive_blocks(data[:end], items)
-            data = data[end:]
+                self._receive_lines(blocks, items)
         if data:
             self._receive_lines(data, items)
         return items
@@ -241,25 +245,18 @@ class SSEDecoder:
         self._line.clear()
         return data
 
-    def _read_run(self, blocks: bytes) -> EventRun | None:
-        """Read whole blocks that are all alike; return None, and take nothing, if they are not."""
-        size = len(blocks)
-        if (
-            self._exceeded
-            or size > self._harmless_bytes
-            or size + self._silent_bytes > self._limits.silent_bytes
-            or not (blocks.startswith(self._run_head) or self._begins_run(blocks))
-        ):
-            return None
-        begin = len(self._run_head)
+    def _read_run(self, blocks: bytes) -> list[EventRun]:
+        """Read blocks that are all alike; return nothing if they are not."""
+        if not (blocks.startswith(self._run_head) or self._begins_run(blocks)):
+            return []
+        size, begin = len(blocks), len(self._run_head)
         if blocks.find(b"\n", begin) == size - 2:
             run = [blocks[begin:-2]]  # a single one, as live streams bring
         else:
             run = blocks[begin:-2].split(b"\n\n" + self._run_head)
             if [data for data in run if _LF in data]:
-                return None
-        self._silent_bytes = 0
-        return EventRun(run, self._run_type, self._last_event_id, size)
+                return []
+        return [EventRun(run, self._run_type, self._last_event_id, size)]
 
     def _begins_run(self, blocks: bytes) -> bool:
         """Take note of what stands before the data of the first block, if that may repeat."""
@@ -272,20 +269,6 @@ class SSEDecoder:
             return False
         self._run_head = head
         return True
-
-    def _receive_blocks(self, blocks: bytes, items: list[SSEItem | EventRun]) -> None:
-        """Take whole blocks that are not all alike."""
-        size = len(blocks)
-        if (
-            size <= self._harmless_bytes
-            and size + self._silent_bytes <= self._limits.silent_bytes
-            and not self._exceeded
-            and (events := self._read_named(blocks))
-        ):
-            self._silent_bytes = 0
-            items += events
-        else:
-            self._receive_lines(blocks, items)
 
     def _read_named(self, data: bytes) -> list[ServerSentEvent]:
         """Read blocks of a name and a line of data; return nothing if there is more to them."""
@@ -372,6 +355,7 @@ class SSEDecoder:
 
     def _exceed(self, limit: str, bound: int, items: list[SSEItem | EventRun]) -> None:
         self._exceeded = True
+        self._harmless_bytes = 0
         self._line = bytearray()
         self._data = bytearray()
         items.append(LimitExceeded(limit, bound))
