@@ -18,10 +18,11 @@ from fuzz.exchanges import KEY, SMALL_LIMITS
 from fuzz.invariants import check_memory
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import NetworkError, ProviderError
+from tokenwire.exchange import Events
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
-from tokenwire.session import Delivery, Events, OpenAnswer, SocketWire
+from tokenwire.session import Delivery, OpenAnswer, SocketWire
 from tokenwire.testing.invariants import (
     check_events,
     check_hides,

@@ -15,6 +15,7 @@ from tokenwire import (
     Completion,
     End,
     Endpoint,
+    Events,
     Exchange,
     FinishReason,
     HTTPRequest,
@@ -24,7 +25,6 @@ from tokenwire import (
     OtherError,
     Provider,
     ProviderConfig,
-    ProviderError,
     ProviderSection,
     RateLimitError,
     ReasoningDelta,
@@ -100,7 +100,7 @@ async def our_providers_are_providers(section: ProviderSection) -> list[Provider
         return [provider, limited, Retrying(limited), Fallback(provider, scripted), scripted]
 
 
-def the_core_is_typed(endpoint: Endpoint) -> list[Token | ProviderError]:
+def the_core_is_typed(endpoint: Endpoint) -> Events:
     """From the request to the tokens."""
     wire = wire_by_kind("openai-chat")
     assert_type(wire, Wire)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         ProviderError,
         RateLimitError,
     )
-    from tokenwire.exchange import Exchange, State
+    from tokenwire.exchange import Events, Exchange, State
     from tokenwire.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
     from tokenwire.ndjson import NDJSONDecoder
     from tokenwire.provider import Provider, TokenStream
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     from tokenwire.response import RateLimit, ResponseInfo, Timings
     from tokenwire.retry_policy import Attempt, GaveUp, RetryBudget, RetryPolicy
     from tokenwire.secret import CredentialSource, Secret
-    from tokenwire.session import Events
     from tokenwire.sse import LimitExceeded, ServerSentEvent, SSEDecoder, SSEItem
     from tokenwire.tokens import (
         Durations,
@@ -174,6 +173,7 @@ _HOMES: Final = {
     "OtherError": "tokenwire.errors",
     "ProviderError": "tokenwire.errors",
     "RateLimitError": "tokenwire.errors",
+    "Events": "tokenwire.exchange",
     "Exchange": "tokenwire.exchange",
     "State": "tokenwire.exchange",
     "Image": "tokenwire.messages",
@@ -203,7 +203,6 @@ _HOMES: Final = {
     "RetryPolicy": "tokenwire.retry_policy",
     "CredentialSource": "tokenwire.secret",
     "Secret": "tokenwire.secret",
-    "Events": "tokenwire.session",
     "LimitExceeded": "tokenwire.sse",
     "SSEDecoder": "tokenwire.sse",
     "SSEItem": "tokenwire.sse",

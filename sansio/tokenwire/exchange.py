@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import Final, final
+from typing import Final, TypeAlias, final
 from urllib.parse import quote, urlencode, urlsplit
 
 import attrs
@@ -44,6 +44,9 @@ from tokenwire.secret import Secret
 from tokenwire.tokens import End, Token
 from tokenwire.wire.base import Answer, EncodedRequest, Wire
 from tokenwire.wire.malformed import limit_error
+
+#: What a step brings: tokens, and at most one error, which is the last.
+Events: TypeAlias = list[Token | ProviderError]
 
 _USER_AGENT: Final = "tokenwire"
 
@@ -190,9 +193,7 @@ class Exchange:
         self._asked_for = f"POST {url}"
         self._move(_Step.SEND)
 
-    def receive_head(
-        self, status: int, headers: Iterable[tuple[str, str]]
-    ) -> list[Token | ProviderError]:
+    def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
         """Take a response head.
 
         Args:
@@ -235,7 +236,7 @@ class Exchange:
         if limits := tuple(rate_limits):
             self._response = attrs.evolve(self._response, rate_limits=limits)
 
-    def receive_data(self, data: bytes) -> list[Token | ProviderError]:
+    def receive_data(self, data: bytes) -> Events:
         """Take the next bytes of the response body, without any transfer coding.
 
         Args:
@@ -255,7 +256,7 @@ class Exchange:
             return self._emit(tokens, error)
         return self._emit(tokens) if tokens else []
 
-    def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
+    def receive_eof(self, clean: bool) -> Events:
         """Take the end of the response body.
 
         Args:
@@ -285,7 +286,7 @@ class Exchange:
             return self._emit(tokens, error)
         return self._emit(tokens)
 
-    def receive_failure(self, error: ProviderError) -> list[Token | ProviderError]:
+    def receive_failure(self, error: ProviderError) -> Events:
         """Take a failure of the transport: a reset, a deadline, broken framing.
 
         Args:
@@ -306,12 +307,12 @@ class Exchange:
             return self._fail_with_error_body()
         return self._fail(error)
 
-    def _receive_error_body(self, data: bytes) -> list[Token | ProviderError]:
+    def _receive_error_body(self, data: bytes) -> Events:
         limit = self._endpoint.limits.error_body_bytes
         self._error_body += data[: limit - len(self._error_body)]
         return self._fail_with_error_body() if len(self._error_body) >= limit else []
 
-    def _fail_with_error_body(self) -> list[Token | ProviderError]:
+    def _fail_with_error_body(self) -> Events:
         status = self._response.status or 0
         error = self._wire.failure(status, self._headers, bytes(self._error_body))
         self._error_body.clear()
@@ -327,15 +328,13 @@ class Exchange:
             error = attrs.evolve(error, message=_redirect(self._headers.get("location", "")))
         return self._fail(error)
 
-    def _emit(
-        self, tokens: list[Token], error: ProviderError | None = None
-    ) -> list[Token | ProviderError]:
+    def _emit(self, tokens: list[Token], error: ProviderError | None = None) -> Events:
         """Account for new tokens, and for the end that may be among them."""
         kept = self._builder.extend(tokens)
         if kept < len(tokens):
             tokens = tokens[:kept]
             error = limit_error("answer_bytes", self._endpoint.limits.answer_bytes)
-        events: list[Token | ProviderError] = [*tokens]
+        events: Events = [*tokens]
         self._tokens_emitted += len(tokens)
         if error is not None:
             events += self._fail(error if self._tokens_emitted else self._without_token(error))
@@ -354,7 +353,7 @@ class Exchange:
             f" wire format {self._wire.kind}",
         )
 
-    def _fail(self, error: ProviderError) -> list[Token | ProviderError]:
+    def _fail(self, error: ProviderError) -> Events:
         """Complete an error with what the exchange knows, and end in it."""
         status = self._response.status
         in_stream = status is not None and 200 <= status < 300

@@ -16,19 +16,17 @@ No clock: whoever drives a session tells it the time.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias, final
+from typing import Any, Protocol, final
 
 import attrs
 
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message, size_only
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
-
-Events: TypeAlias = list[Token | ProviderError]
 
 
 class OpenAnswer(Protocol):

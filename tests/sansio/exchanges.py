@@ -5,7 +5,7 @@ from typing import Any
 
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import ProviderError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message
 from tokenwire.tokens import Token
 from tokenwire.wire.openai_chat import OpenAIChat
@@ -33,7 +33,7 @@ def streaming(**settings: Any) -> Exchange:
     return made
 
 
-def read(body: bytes, *, limits: Limits | None = None) -> list[Token | ProviderError]:
+def read(body: bytes, *, limits: Limits | None = None) -> Events:
     """Return the events of a whole body, having checked that single bytes give the same."""
     at_once = _events(limits, [body])
     by_bytes = _events(limits, [body[n : n + 1] for n in range(len(body))])
@@ -41,7 +41,7 @@ def read(body: bytes, *, limits: Limits | None = None) -> list[Token | ProviderE
     return at_once
 
 
-def _events(limits: Limits | None, pieces: Sequence[bytes]) -> list[Token | ProviderError]:
+def _events(limits: Limits | None, pieces: Sequence[bytes]) -> Events:
     made = streaming(limits=limits or Limits())
     events = [event for piece in pieces for event in made.receive_data(piece)]
     return events + made.receive_eof(clean=True)

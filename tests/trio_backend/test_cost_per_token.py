@@ -27,7 +27,8 @@ from tests.sansio.test_cost_per_token import is_no_more
 from tests.trio_backend.providers import provider_section, streaming
 from tests.trio_backend.servers import STREAM_HEAD, ServerSide, chunk, socket_server, text_event
 from tokenwire.endpoint import Deadlines, TLSSettings
-from tokenwire_trio.call import Call, Events
+from tokenwire.exchange import Events
+from tokenwire_trio.call import Call
 
 FIGURES: Final = Path(__file__).with_name("cost_per_token.json")
 MEASURED_TOKENS: Final = 40

@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import Final, TypeAlias, TypeVar, final
+from typing import Final, TypeVar, final
 
 import attrs
 import trio
 
 from tokenwire.errors import NetworkError, ProviderError
-from tokenwire.exchange import State
+from tokenwire.exchange import Events, State
 from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
-from tokenwire.tokens import Token
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.http1 import RequestCycle, ResponseHead
 from tokenwire_trio.tap import ReceivingExchange
-
-Events: TypeAlias = list[Token | ProviderError]
 
 T = TypeVar("T")
 

@@ -10,7 +10,8 @@ from typing import Final, final
 
 import trio
 
-from tokenwire.session import Delivery, Events
+from tokenwire.exchange import Events
+from tokenwire.session import Delivery
 
 #: Most tokens that wait for their reader before the connection is read no further. A few screens of
 #: text, and far less memory than the answer itself takes.

@@ -13,11 +13,11 @@ import attrs
 
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import AuthError, NetworkError, ProviderError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
-from tokenwire.session import Events, OpenAnswer, SocketWire
+from tokenwire.session import OpenAnswer, SocketWire
 from tokenwire.tokens import End
 from tokenwire_trio import log
 from tokenwire_trio.deadlines import CallClock, Limit

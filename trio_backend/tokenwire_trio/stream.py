@@ -9,10 +9,10 @@ import trio
 
 from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
+from tokenwire.exchange import Events
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
 from tokenwire_trio import log
-from tokenwire_trio.call import Events
 from tokenwire_trio.conflict import ConflictDetector
 from tokenwire_trio.tap import ReceivingExchange
 

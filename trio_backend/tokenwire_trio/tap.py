@@ -8,10 +8,9 @@ from typing import Protocol
 from tokenwire.completion import Completion
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
-from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
 
 
@@ -28,21 +27,19 @@ class ReceivingExchange(Protocol):
         """The response as far as its head has come."""
         ...
 
-    def receive_head(
-        self, status: int, headers: Iterable[tuple[str, str]]
-    ) -> list[Token | ProviderError]:
+    def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
         """Take a response head."""
         ...
 
-    def receive_data(self, data: bytes) -> list[Token | ProviderError]:
+    def receive_data(self, data: bytes) -> Events:
         """Take the next bytes of the response body."""
         ...
 
-    def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
+    def receive_eof(self, clean: bool) -> Events:
         """Take the end of the response body."""
         ...
 
-    def receive_failure(self, error: ProviderError) -> list[Token | ProviderError]:
+    def receive_failure(self, error: ProviderError) -> Events:
         """Take a failure of the transport."""
         ...
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+import msgspec
 
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
+
+#: What msgspec raises for bytes that are no JSON of the type that was asked for.
+UNDECODABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 def excerpt_of(body: bytes) -> str:

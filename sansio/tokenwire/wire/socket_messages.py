@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import attrs
-import msgspec
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MalformedResponseError
-from tokenwire.wire.malformed import decode_object, limit_error, refuse_many_values
+from tokenwire.wire.malformed import UNDECODABLE, decode_object, limit_error, refuse_many_values
 from tokenwire.wire.ndjson_answer import LineReader, NDJSONAnswer
 
 T = TypeVar("T")
@@ -52,7 +51,7 @@ def read_envelope(
     refuse_many_values(message, limits)
     try:
         return decode(message)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         return convert(decode_object(message, limits))
 
 

@@ -18,10 +18,10 @@ from typing import Generic, Protocol, TypeVar
 
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import LocalProtocolError, MalformedResponseError, ProviderError
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, Events, OpenAnswer, OutgoingMessage, SocketWire
+from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, SocketWire
 from tokenwire.wire.socket_messages import as_line, message_bytes
 
 

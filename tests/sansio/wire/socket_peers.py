@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
+from tokenwire.exchange import Events
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, Events, OpenAnswer, Session
+from tokenwire.session import Delivery, OpenAnswer, Session
 
 JSON: TypeAlias = dict[str, Any]
 

@@ -13,8 +13,7 @@ from click.core import ParameterSource
 
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import MalformedResponseError, ProviderError
-from tokenwire.exchange import Exchange, State
-from tokenwire.tokens import Token
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.wire import WIRE_KINDS, wire_by_kind
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode, of_error
@@ -166,7 +165,7 @@ def _pieces(file: io.BufferedReader, size: int | None, sizes: list[int]) -> Iter
         yield from iter(partial(file.read1, _PIECE_BYTES), b"")
 
 
-def _read(exchange: Exchange, response: _Response) -> Iterator[list[Token | ProviderError]]:
+def _read(exchange: Exchange, response: _Response) -> Iterator[Events]:
     """Let an exchange receive the response, no further than it would read from a network."""
     yield exchange.receive_head(response.status, response.headers)
     for piece in response.pieces:
@@ -177,7 +176,7 @@ def _read(exchange: Exchange, response: _Response) -> Iterator[list[Token | Prov
         yield exchange.receive_eof(clean=not response.cut)
 
 
-def _print_events(batches: Iterable[list[Token | ProviderError]]) -> ExitCode:
+def _print_events(batches: Iterable[Events]) -> ExitCode:
     output = JSONLines()
     code = ExitCode.COMPLETE
     for events in batches:

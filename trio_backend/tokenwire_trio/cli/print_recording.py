@@ -3,11 +3,12 @@
 import io
 
 from tokenwire.errors import ProviderError
+from tokenwire.exchange import Events
 from tokenwire_trio.cli.exit_codes import ExitCode, of_error
 from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.json_lines import JSONLines, JSONObject, event_object
 from tokenwire_trio.recording.file_format import SIGNATURE, HeadLine, RecordedExchange, read
-from tokenwire_trio.recording.replay import Events, Replay
+from tokenwire_trio.recording.replay import Replay
 
 
 def is_recording(file: io.BufferedReader) -> bool:

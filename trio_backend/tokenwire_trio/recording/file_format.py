@@ -8,20 +8,13 @@ the format's version, so that files may be put together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, BinaryIO, Final, Literal, TypeAlias, final
+from typing import Any, BinaryIO, Final, Literal, TypeAlias, final, get_args
 
 import attrs
 import msgspec
 
-from tokenwire.errors import (
-    AuthError,
-    MalformedResponseError,
-    NetworkError,
-    OtherError,
-    ProviderError,
-    RateLimitError,
-    Sent,
-)
+from tokenwire.errors import AnyProviderError, ProviderError, Sent
+from tokenwire.wire.malformed import UNDECODABLE
 
 VERSION: Final = 1
 
@@ -218,7 +211,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, Line]]:
 def _decode(data: bytes, number: int) -> Line:
     try:
         line: Line = _DECODER.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNDECODABLE:
         raise RecordingError(
             f"line {number}: no line of a recording; it is damaged, or the file is another one"
         ) from None
@@ -231,8 +224,7 @@ def _decode(data: bytes, number: int) -> Line:
 
 
 _KINDS: Final[dict[str, type[ProviderError]]] = {
-    kind.label: kind
-    for kind in (NetworkError, AuthError, RateLimitError, MalformedResponseError, OtherError)
+    kind.label: kind for kind in get_args(AnyProviderError)
 }
 
 

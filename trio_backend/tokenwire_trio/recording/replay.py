@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, TypeAlias, assert_never, final
+from typing import Final, assert_never, final
 
 import attrs
 
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import LocalProtocolError, NetworkError, ProviderError
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.response import ResponseInfo, Timings
-from tokenwire.tokens import Token
 from tokenwire.wire import Wire, wire_by_kind
 from tokenwire_trio.recording.file_format import (
     DataLine,
@@ -24,8 +23,6 @@ from tokenwire_trio.recording.file_format import (
     RequestLine,
     error_of,
 )
-
-Events: TypeAlias = list[Token | ProviderError]
 
 _LEFT: Final = "the recording ends here, because its caller had left the answer"
 _BROKEN_OFF: Final = "the recording breaks off here, because its writer was interrupted"

@@ -13,7 +13,7 @@ import trio
 
 from tokenwire.endpoint import Deadlines
 from tokenwire.errors import LocalProtocolError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
@@ -23,7 +23,7 @@ from tokenwire_trio.credentials import Credentials
 from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.provider import AnswerBlock
 from tokenwire_trio.recording.file_format import RecordedExchange, read
-from tokenwire_trio.recording.replay import Events, Replay
+from tokenwire_trio.recording.replay import Replay
 from tokenwire_trio.stream import HTTPTokenStream
 
 #: ``original`` lets every byte come when it came, ``virtual`` at once.

@@ -15,11 +15,10 @@ import trio
 from tokenwire.completion import Completion
 from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError, Sent
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
 from tokenwire.secret import REDACTED, Scrubber, names_credential
-from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
 from tokenwire_trio.recording.appended_file import AppendedFile
 from tokenwire_trio.recording.file_format import (
@@ -125,9 +124,7 @@ class TapedExchange:
         """Return what has come so far."""
         return self._exchange.partial()
 
-    def receive_head(
-        self, status: int, headers: Iterable[tuple[str, str]]
-    ) -> list[Token | ProviderError]:
+    def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
         """Take a response head."""
         fields = list(headers)
         redacted = [(name, self._redacted(name, value)) for name, value in fields]
@@ -139,19 +136,19 @@ class TapedExchange:
         secret = names_credential(name) and "ratelimit" not in name.lower().replace("-", "")
         return REDACTED if secret else self._scrubber.scrub(value)
 
-    def receive_data(self, data: bytes) -> list[Token | ProviderError]:
+    def receive_data(self, data: bytes) -> Events:
         """Take the next bytes of the response body."""
         pieces = self._body.receive(self._time(), data)
         if pieces:
             self._file.write(encode(self._data_lines(pieces)))
         return self._noted(self._exchange.receive_data(data))
 
-    def receive_eof(self, clean: bool) -> list[Token | ProviderError]:
+    def receive_eof(self, clean: bool) -> Events:
         """Take the end of the response body."""
         self._write(EOFLine(self._name, self._time(), clean))
         return self._noted(self._exchange.receive_eof(clean))
 
-    def receive_failure(self, error: ProviderError) -> list[Token | ProviderError]:
+    def receive_failure(self, error: ProviderError) -> Events:
         """Take a failure of the transport."""
         facts = {
             name: self._scrubber.scrub(value) if isinstance(value, str) else value
@@ -175,7 +172,7 @@ class TapedExchange:
         how = outcome or _OUTCOMES.get(self._exchange.state, "left")
         self._write(EndLine(self._name, self._time(), how, sent, message))
 
-    def _noted(self, events: list[Token | ProviderError]) -> list[Token | ProviderError]:
+    def _noted(self, events: Events) -> Events:
         if events and isinstance(events[-1], ProviderError):
             self._error = events[-1]
         return events

@@ -16,8 +16,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final, Literal, assert_never, final
 
-import msgspec
-
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.sse import EventRun, ServerSentEvent
@@ -48,7 +46,7 @@ from tokenwire.wire.anthropic.events import (
 )
 from tokenwire.wire.anthropic.failures import Failure, classify, read_failure
 from tokenwire.wire.anthropic.thinking import redacted_signature
-from tokenwire.wire.malformed import decode_json, is_json, limit_error, schema_error
+from tokenwire.wire.malformed import UNDECODABLE, decode_json, is_json, limit_error, schema_error
 
 #: Words for the five shared reasons. What is missing here, ``pause_turn`` too, maps to ``other``.
 _FINISH_REASONS: Final[dict[str, FinishReason]] = {
@@ -107,7 +105,7 @@ class MessageReader:
         """Take one event."""
         try:
             decoded = decode_event(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._receive_odd_event(event, tokens)
         else:
             if decoded.type == "error" or event.event == "error":
@@ -120,7 +118,7 @@ class MessageReader:
             return []
         try:
             return [TextDelta(decode_text_only_event(data).delta.text) for data in run.data]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._text_expected = False  # trying is not free
             return []
 

@@ -10,8 +10,6 @@ from __future__ import annotations
 from types import MappingProxyType
 from typing import Any, Final, final
 
-import msgspec
-
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.sse import EventRun, ServerSentEvent
@@ -39,6 +37,7 @@ from tokenwire.wire.gemini.failures import blocked_prompt, classify, error_event
 from tokenwire.wire.gemini.partial_args import Allowance
 from tokenwire.wire.gemini.signatures import Signature
 from tokenwire.wire.malformed import (
+    UNDECODABLE,
     decode_json,
     is_json,
     limit_error,
@@ -106,7 +105,7 @@ class GenerateContentReader:
             raise error_event(event.data, self._limits.json_depth)
         try:
             chunk = decode_chunk(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._receive_odd_data(event.data, tokens)
         else:
             self._receive_chunk(chunk, tokens)
@@ -117,7 +116,7 @@ class GenerateContentReader:
             return []
         try:
             chunks = [decode_text_only_chunk(data) for data in run.data]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._text_expected = False  # trying is not free
             return []
         for chunk in chunks:

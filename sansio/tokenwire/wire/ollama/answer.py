@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final, Literal, assert_never, final
 
-import msgspec
-
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.tokens import (
@@ -28,7 +26,7 @@ from tokenwire.tokens import (
     Usage,
 )
 from tokenwire.torn_text import TornText
-from tokenwire.wire.malformed import decode_object, limit_error
+from tokenwire.wire.malformed import UNDECODABLE, decode_object, limit_error
 from tokenwire.wire.ollama.failures import classify, read_failure
 from tokenwire.wire.ollama.lines import (
     Function,
@@ -74,7 +72,7 @@ class ChatLineReader:
         """Take one line."""
         try:
             decoded = decode_line(line)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             decoded = self._read_odd_line(line)
         self._receive(decoded, tokens)
 
@@ -84,7 +82,7 @@ class ChatLineReader:
             return []
         try:
             return [TextDelta(decode_text_only_line(line).message.content) for line in lines]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._text_expected = False  # trying is not free
             return []
 

@@ -29,7 +29,7 @@ from tokenwire.tokens import (
     Usage,
 )
 from tokenwire.torn_text import TornText
-from tokenwire.wire.malformed import decode_json, is_json, limit_error, schema_error
+from tokenwire.wire.malformed import UNDECODABLE, decode_json, is_json, limit_error, schema_error
 from tokenwire.wire.openai_chat.chunks import (
     Choice,
     Chunk,
@@ -109,7 +109,7 @@ class ChatReader:
             raise error_event(event.data, self._limits.json_depth)
         try:
             chunk = self._decode(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._receive_odd_data(event.data, tokens)
             return
         self._receive_chunk(chunk, tokens)
@@ -125,7 +125,7 @@ class ChatReader:
                 TextDelta(decode_text_only_chunk(data).choices[0].delta.content)
                 for data in run.data
             ]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._text_expected = False  # trying is not free
             return []
 
@@ -159,7 +159,7 @@ class ChatReader:
         """Decode a chunk that fails, or may do so, without a member named "error"."""
         try:
             return msgspec.json.decode(data)  # a server may send millions of them
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             return decode_json(data, self._limits)
 
     def _receive_odd_data(self, data: bytes, tokens: list[Token]) -> None:

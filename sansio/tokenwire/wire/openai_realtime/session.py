@@ -23,11 +23,11 @@ from typing import Any, Final, final
 import attrs
 
 from tokenwire.endpoint import Endpoint
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import RateLimit
-from tokenwire.session import Delivery, Events, SocketWire
+from tokenwire.session import Delivery, SocketWire
 from tokenwire.tokens import End
 from tokenwire.wire.encoding import refuse_set
 from tokenwire.wire.malformed import schema_error

@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, Final, assert_never, final
 
-import msgspec
-
 from tokenwire import lenient_json as lenient
 from tokenwire.endpoint import Limits
 from tokenwire.sse import EventRun, ServerSentEvent
@@ -31,6 +29,7 @@ from tokenwire.tokens import (
 )
 from tokenwire.torn_text import TornText
 from tokenwire.wire.malformed import (
+    UNDECODABLE,
     decode_json,
     decode_object,
     is_json,
@@ -99,7 +98,7 @@ class ResponsesReader:
         """Take one event."""
         try:
             text_event = decode_text_event(event.data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._receive_odd_event(event, tokens)
             return
         kind = DELTAS.get(text_event.type)
@@ -115,7 +114,7 @@ class ResponsesReader:
         index, part = self._text_place
         try:
             events = [decode_text_only_event(data) for data in run.data]
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNDECODABLE:
             self._text_place = None  # trying is not free
             return []
         if [

@@ -21,13 +21,12 @@ from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import (
     LocalProtocolError,
     OtherError,
-    ProviderError,
     RateLimitError,
 )
-from tokenwire.exchange import Exchange, State
+from tokenwire.exchange import Events, Exchange, State
 from tokenwire.messages import Image, Message, Part, Reasoning, Text, ToolCall, ToolResult
 from tokenwire.provider_config import ForcedTool, ProviderConfig, ReasoningOptions, Tool
-from tokenwire.tokens import End, FinishReason, TextDelta, Token, ToolCallDelta, Usage
+from tokenwire.tokens import End, FinishReason, TextDelta, ToolCallDelta, Usage
 from tokenwire.wire.openai_realtime import OpenAIRealtime
 
 WIRE = OpenAIRealtime()
@@ -43,7 +42,7 @@ def asked_exchange(limits: Limits = LIMITS) -> Exchange:
     return exchange
 
 
-def read(*messages: str) -> list[Token | ProviderError]:
+def read(*messages: str) -> Events:
     """Read an answer as a recording has it, one message a line."""
     return asked_exchange().receive_data("".join(f"{each}\n" for each in messages).encode())
 
