@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from collections import Counter
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -117,7 +118,7 @@ async def test_an_interrupted_run_waits_for_so_long(
     async with echo_server(held=True) as (echo, base_url), trio.open_nursery() as nursery:
         target = Target(section=provider_section(base_url), key_variable=None)
         with batch_run.opened(questions, batch.out, keep_failed=False) as job:
-            run = batch_run.run(target, job, settings, Outlet(sys.stderr))
+            run = batch_run.run(nullcontext(target), job, settings, Outlet(sys.stderr))
 
             async def interrupt() -> None:
                 await echo.wait_for_requests(3)

@@ -1,6 +1,5 @@
 """`tokenwire ask`: a prompt in, the answer out, token by token."""
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +11,7 @@ from tokenwire_trio.cli.conversation import conversation_options
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import standard_outlets
-from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import load_target_to_ask
+from tokenwire_trio.cli.provider_options import ProviderOptions, local_option, provider_options
 from tokenwire_trio.json_lines import JSONLines
 
 
@@ -21,7 +19,7 @@ from tokenwire_trio.json_lines import JSONLines
 @ends_with_exit_code
 @conversation_options
 @provider_options
-@click.option("--local", is_flag=True, help="Ask a small model that runs on this machine.")
+@local_option
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object for each token.")
 @click.option(
     "--timings/--no-timings",
@@ -56,16 +54,14 @@ def ask(
     import trio
 
     from tokenwire_trio.cli import asking
+    from tokenwire_trio.cli.whom_to_ask import whom_to_ask
 
-    if local and options.names_a_provider:
-        raise click.UsageError("--local is a provider of its own: leave out the other one")
     stdout, stderr = standard_outlets()
     show_timings = timings if timings is not None else local or stderr.terminal
     presentation = JSONLines() if as_json else AnswerText(stdout, stderr)
-    if local:
-        answer = partial(asking.ask_local_model, options)
-    else:
-        answer = partial(asking.ask_provider, load_target_to_ask(options, os.environ))
+    whom = whom_to_ask(options, stderr, local=local)
     return trio.run(
-        partial(answer, messages, presentation, stderr, timings=show_timings, record=record)
+        partial(
+            asking.ask, whom, messages, presentation, stderr, timings=show_timings, record=record
+        )
     )

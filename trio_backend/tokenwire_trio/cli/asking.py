@@ -1,8 +1,7 @@
 """The part of `tokenwire ask` that needs the network, and so trio."""
 
-import os
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Protocol, final
 
@@ -19,11 +18,8 @@ from tokenwire_trio import Recording, open_provider
 from tokenwire_trio.cli.advice import with_advice
 from tokenwire_trio.cli.exit_codes import ExitCode, of_error
 from tokenwire_trio.cli.outlet import Outlet
-from tokenwire_trio.cli.provider_options import ProviderOptions
-from tokenwire_trio.cli.provider_section import Target, load_target_to_ask
-from tokenwire_trio.cli.refusal import Refusal
+from tokenwire_trio.cli.provider_section import Target
 from tokenwire_trio.cli.timings_line import timings_line
-from tokenwire_trio.local import LocalModelUnavailable, find_local_model, local_model
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -60,8 +56,8 @@ class Shown:
     timings: str = ""
 
 
-async def ask_provider(
-    target: Target,
+async def ask(
+    whom: AbstractAsyncContextManager[Target],
     messages: Sequence[Message],
     presentation: Presentation,
     stderr: Outlet,
@@ -72,19 +68,21 @@ async def ask_provider(
     """Show one answer while it comes, and record it if there is a file for it; see `show_answer`.
 
     Raises:
+        Refusal: If there is nobody to ask.
         ValueError: If the endpoint is set up in a way that cannot work.
         OSError: If the file cannot be written.
     """
-    async with open_provider(target.section) as provider:
-        shown = await show_answer(
-            provider if record is None else Recording(provider, record),
-            messages,
-            presentation,
-            stderr,
-            key_variable=target.key_variable,
-        )
-    if timings and shown.timings:
-        stderr.notice(shown.timings)
+    async with whom as target:
+        async with open_provider(target.section) as provider:
+            shown = await show_answer(
+                provider if record is None else Recording(provider, record),
+                messages,
+                presentation,
+                stderr,
+                key_variable=target.key_variable,
+            )
+        if timings and shown.timings:
+            stderr.notice(shown.timings)
     return shown.code
 
 
@@ -140,43 +138,3 @@ async def show_answer(
         answer=answer,
         timings=timings_line(stream.response.timings, answer.usage, deltas),
     )
-
-
-async def ask_local_model(
-    options: ProviderOptions,
-    messages: Sequence[Message],
-    presentation: Presentation,
-    stderr: Outlet,
-    *,
-    timings: bool,
-    record: Path | None = None,
-) -> ExitCode:
-    """Do what `ask_provider` does with a model on this machine, which runs just as long.
-
-    Raises:
-        Refusal: If there is no such model; the message says how to install it.
-    """
-    async with local_target(options, stderr) as target:
-        return await ask_provider(
-            target, messages, presentation, stderr, timings=timings, record=record
-        )
-
-
-@asynccontextmanager
-async def local_target(options: ProviderOptions, stderr: Outlet) -> AsyncGenerator[Target, None]:
-    """Run a model on this machine for as long as the block lasts, to be asked with the options.
-
-    Raises:
-        Refusal: If there is no such model; the message says how to install it.
-    """
-    try:
-        model = find_local_model()
-        if stderr.terminal:
-            stderr.notice("Starting the model on this machine…")
-        async with local_model(gguf=model) as base_url:
-            # We know that this server counts tokens when it is asked to.
-            quirk = {"include_usage": True, **options.quirk}
-            local_options = attrs.evolve(options, base_url=base_url, quirk=quirk)
-            yield load_target_to_ask(local_options, os.environ)
-    except LocalModelUnavailable as error:
-        raise Refusal(str(error)) from None

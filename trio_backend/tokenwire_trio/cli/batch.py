@@ -1,7 +1,5 @@
 """`tokenwire batch`: a file of questions in, a file of results out."""
 
-import os
-from functools import partial
 from pathlib import Path
 
 import click
@@ -10,8 +8,7 @@ from tokenwire_trio.cli.batch_options import BatchOptions, rate_option
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import standard_outlets
-from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import load_target_to_ask
+from tokenwire_trio.cli.provider_options import ProviderOptions, local_option, provider_options
 
 
 @click.command(
@@ -64,7 +61,7 @@ from tokenwire_trio.cli.provider_section import load_target_to_ask
     help="Stop when so many lines in a row failed; sooner where the key, the quota, the URL or the"
     " model is at fault.",
 )
-@click.option("--local", is_flag=True, help="Ask a small model that runs on this machine.")
+@local_option
 @click.option("--quiet", is_flag=True, help="Show neither progress nor a summary.")
 def batch(
     options: ProviderOptions,
@@ -91,14 +88,10 @@ def batch(
     import trio
 
     from tokenwire_trio.cli import batch_run
+    from tokenwire_trio.cli.whom_to_ask import whom_to_ask
 
-    if local and options.names_a_provider:
-        raise click.UsageError("--local is a provider of its own: leave out the other one")
     _, stderr = standard_outlets()
     settings = BatchOptions.of(batch_options)
-    if local:
-        run = partial(batch_run.run_locally, options)
-    else:
-        run = partial(batch_run.run, load_target_to_ask(options, os.environ))
+    whom = whom_to_ask(options, stderr, local=local)
     with batch_run.opened(questions, results, keep_failed=settings.keep_failed) as job:
-        return trio.run(run, job, settings, stderr)
+        return trio.run(batch_run.run, whom, job, settings, stderr)

@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final, final
@@ -19,7 +19,6 @@ from tokenwire_trio.bulk.question import Question, QuestionId
 from tokenwire_trio.bulk.records import result_record
 from tokenwire_trio.bulk.result import Result
 from tokenwire_trio.cli.advice import with_advice
-from tokenwire_trio.cli.asking import local_target
 from tokenwire_trio.cli.batch_options import BatchOptions
 from tokenwire_trio.cli.batch_plan import Plan, make_plan
 from tokenwire_trio.cli.batch_progress import Progress, ProgressDisplay, Speedometer
@@ -29,7 +28,6 @@ from tokenwire_trio.cli.batch_summary import Summary, terminal_width
 from tokenwire_trio.cli.batch_tally import Tally, code_of
 from tokenwire_trio.cli.exit_codes import ExitCode
 from tokenwire_trio.cli.outlet import Outlet
-from tokenwire_trio.cli.provider_options import ProviderOptions
 from tokenwire_trio.cli.provider_section import Target
 from tokenwire_trio.limited import Limited, Rate
 from tokenwire_trio.nursery import brief_nursery
@@ -68,41 +66,33 @@ def opened(questions: Path, results: Path, *, keep_failed: bool) -> Generator[Jo
         yield Job(plan, file)
 
 
-async def run_locally(
-    options: ProviderOptions, job: Job, settings: BatchOptions, stderr: Outlet
+async def run(
+    whom: AbstractAsyncContextManager[Target], job: Job, settings: BatchOptions, stderr: Outlet
 ) -> ExitCode:
-    """Do what `run` does with a model on this machine, which runs just as long.
-
-    Raises:
-        Refusal: If there is no such model; the message says how to install it.
-    """
-    async with local_target(options, stderr) as target:
-        return await run(target, job, settings, stderr)
-
-
-async def run(target: Target, job: Job, settings: BatchOptions, stderr: Outlet) -> ExitCode:
     """Ask what is left to ask, and say what came of it.
 
     Returns:
         How the command ends.
 
     Raises:
+        Refusal: If there is nobody to ask.
         ValueError: If the endpoint is set up in a way that cannot work.
         OSError: If a result can't be written.
     """
-    batch = _Batch(job, settings, stderr, target.key_variable)
-    began = trio.current_time()
-    async with open_provider(target.section) as provider:
-        await batch.run(_as_told(provider, settings, batch.heed_attempt))
-    summary = Summary(
-        plan=job.plan,
-        tally=batch.tally,
-        seconds=trio.current_time() - began,
-        key_variable=target.key_variable,
-    )
-    if not settings.quiet:
-        for line in summary.lines(terminal_width() if stderr.terminal else None):
-            stderr.line(line)
+    async with whom as target:
+        batch = _Batch(job, settings, stderr, target.key_variable)
+        began = trio.current_time()
+        async with open_provider(target.section) as provider:
+            await batch.run(_as_told(provider, settings, batch.heed_attempt))
+        summary = Summary(
+            plan=job.plan,
+            tally=batch.tally,
+            seconds=trio.current_time() - began,
+            key_variable=target.key_variable,
+        )
+        if not settings.quiet:
+            for line in summary.lines(terminal_width() if stderr.terminal else None):
+                stderr.line(line)
     if batch.interrupted:
         return ExitCode.INTERRUPTED
     return code_of(batch.tally.failed + job.plan.failed)

@@ -1,6 +1,5 @@
 """`tokenwire chat`: a conversation, in a terminal or through pipes."""
 
-import os
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -15,8 +14,8 @@ from tokenwire_trio.cli.conversation import messages_before, messages_option, sy
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode
 from tokenwire_trio.cli.outlet import Outlet, standard_outlets
-from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
-from tokenwire_trio.cli.provider_section import Target, load_target_to_ask
+from tokenwire_trio.cli.provider_options import ProviderOptions, local_option, provider_options
+from tokenwire_trio.cli.provider_section import Target
 
 if TYPE_CHECKING:
     from tokenwire_trio.cli.asking import Presentation
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 @click.command(epilog=EXPLANATION)
 @ends_with_exit_code
 @provider_options
-@click.option("--local", is_flag=True, help="Ask a small model that runs on this machine.")
+@local_option
 @click.option(
     "--timings/--no-timings",
     default=None,
@@ -53,11 +52,10 @@ def chat(
     from tokenwire_trio.cli.chat_commands import ChatState
     from tokenwire_trio.cli.chat_dialogue import Dialogue
     from tokenwire_trio.cli.chat_lines import PipedLines, TerminalLines, keyboard_unheard
-    from tokenwire_trio.cli.chat_session import Chat, open_locally, open_target
+    from tokenwire_trio.cli.chat_session import Chat, open_asked
     from tokenwire_trio.cli.chat_thread import ResourceThread
+    from tokenwire_trio.cli.whom_to_ask import whom_to_ask
 
-    if local and options.names_a_provider:
-        raise click.UsageError("--local is a provider of its own: leave out the other one")
     stdout, stderr = standard_outlets(verbatim=False)
     person = sys.stdin is not None and sys.stdin.isatty()
     state = ChatState(
@@ -65,11 +63,8 @@ def chat(
         model=options.model,
         own_files=set() if messages is None else {messages.absolute()},
     )
-    if local:
-        opening = open_locally(options, stderr)
-    else:
-        opening = open_target(load_target_to_ask(options, os.environ))
-    with ResourceThread(opening) as asked:
+    whom = whom_to_ask(options, stderr, local=local)
+    with ResourceThread(partial(open_asked, whom)) as asked:
         _, target = asked.resource
         state.model = target.section.defaults.model
         if person:

@@ -12,7 +12,7 @@ from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Message
 from tokenwire.provider import Provider
 from tokenwire_trio import open_provider
-from tokenwire_trio.cli.asking import Presentation, Shown, local_target, show_answer
+from tokenwire_trio.cli.asking import Presentation, Shown, show_answer
 from tokenwire_trio.cli.chat_commands import ChatState, Next, obey
 from tokenwire_trio.cli.chat_lines import Lines, read_turn
 from tokenwire_trio.cli.chat_thread import ResourceThread
@@ -20,7 +20,6 @@ from tokenwire_trio.cli.conversation import encodable
 from tokenwire_trio.cli.exit_codes import ExitCode
 from tokenwire_trio.cli.option_places import with_option
 from tokenwire_trio.cli.outlet import Outlet, visible
-from tokenwire_trio.cli.provider_options import ProviderOptions
 from tokenwire_trio.cli.provider_section import Target
 from tokenwire_trio.cli.refusal import Refusal
 from tokenwire_trio.nursery import brief_nursery
@@ -39,31 +38,11 @@ class Drawn(Protocol):
 Asked: TypeAlias = tuple[Provider, Target]
 
 
-def open_target(target: Target) -> Callable[[], AbstractAsyncContextManager[Asked]]:
-    """Return what opens a provider that somebody else runs."""
-
-    @asynccontextmanager
-    async def opening() -> AsyncGenerator[Asked, None]:
-        async with open_provider(target.section) as provider:
-            yield provider, target
-
-    return opening
-
-
-def open_locally(
-    options: ProviderOptions, stderr: Outlet
-) -> Callable[[], AbstractAsyncContextManager[Asked]]:
-    """Return what runs a model on this machine, and opens a provider for it."""
-
-    @asynccontextmanager
-    async def opening() -> AsyncGenerator[Asked, None]:
-        async with (
-            local_target(options, stderr) as target,
-            open_provider(target.section) as provider,
-        ):
-            yield provider, target
-
-    return opening
+@asynccontextmanager
+async def open_asked(whom: AbstractAsyncContextManager[Target]) -> AsyncGenerator[Asked, None]:
+    """Open a provider for as long as the block lasts, see `whom_to_ask`."""
+    async with whom as target, open_provider(target.section) as provider:
+        yield provider, target
 
 
 @final

@@ -66,6 +66,11 @@ quirk_option: Final = click.option(
     help="What this server wants otherwise, see 'tokenwire wires'.  [repeatable]",
 )
 
+#: For commands that can do without a provider of somebody else's; see `whom_to_ask`.
+local_option: Final = click.option(
+    "--local", is_flag=True, help="Ask a small model that runs on this machine."
+)
+
 _OPTIONS: Final = (
     click.option(
         "--config",
