@@ -71,6 +71,27 @@ def blocks_of(page: Path) -> Iterator[Block]:
         yield Block(match["language"], match["code"], line, match["note"] or "")
 
 
+def execute(page: Path, block: Block) -> dict[str, Any]:
+    """Run a block of Python as a program, and return what it defines.
+
+    Args:
+        page: Where it stands, for tracebacks.
+        block: The block.
+    """
+    names: dict[str, Any] = {"__name__": "__main__"}
+    above = "\n" * (block.line - 1)  # so that tracebacks name the page's lines
+    exec(compile(above + block.code, str(page), "exec"), names)  # noqa: S102  # our own
+    return names
+
+
+def run_tests(names: dict[str, Any]) -> int:
+    """Run the tests among what a block defines, as pytest-trio would; return how many there are."""
+    tests = [value for name, value in names.items() if name.startswith("test_")]
+    for test in tests:
+        _run_test(test)
+    return len(tests)
+
+
 @final
 class Sitting:
     """Runs the blocks of one page.
@@ -101,12 +122,7 @@ class Sitting:
         run(self, block)
 
     def _run_python(self, block: Block) -> None:
-        names: dict[str, Any] = {"__name__": "__main__"}
-        above = "\n" * (block.line - 1)  # so that tracebacks name the page's lines
-        exec(compile(above + block.code, str(self._page), "exec"), names)  # noqa: S102  # our own
-        for name, value in names.items():
-            if name.startswith("test_"):
-                _run_test(value)
+        run_tests(execute(self._page, block))
 
     def _run_console(self, block: Block) -> None:
         commands = _commands(block.code)

@@ -1,7 +1,6 @@
 """The programs in examples/ do what they say, against a real server."""
 
 import json
-import re
 import runpy
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.gguf import ANSWER, TOOL_NUMBER, TOOL_TEXT
+from tests.guides import Block, blocks_of, execute
 from tests.trio_backend.cli_process import child_environment
 from tokenwire import AuthError, ToolCall
 from tokenwire.testing import wire_contract
@@ -95,20 +95,13 @@ _STRANGER = b'{"squawk":"stranger","because":"I do not know you."}'
 
 
 @pytest.fixture
-def guide(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def guide(monkeypatch: pytest.MonkeyPatch) -> list[Block]:
     """Give the Python of the guide to wire formats, and let it import the example."""
     if not _ADDING_A_WIRE.is_file():
         pytest.skip("the documentation is not here")
     monkeypatch.setattr(sys, "path", [str(_EXAMPLES), *sys.path])
     monkeypatch.delitem(sys.modules, "parrot", raising=False)
-    return re.findall(r"```python\n(.*?)```", _ADDING_A_WIRE.read_text("utf-8"), re.DOTALL)
-
-
-def _names_of(code: str) -> dict[str, Any]:
-    """Run a piece of the guide and return what it defines."""
-    names: dict[str, Any] = {}
-    exec(compile(code, _ADDING_A_WIRE, "exec"), names)  # noqa: S102  # ours
-    return names
+    return [block for block in blocks_of(_ADDING_A_WIRE) if block.language == "python"]
 
 
 def _playing(answer: bytes) -> Scenario:
@@ -125,19 +118,19 @@ def test_the_wire_format_is_short() -> None:
     assert len((_EXAMPLES / "parrot.py").read_text("utf-8").splitlines()) < 100
 
 
-def test_the_guide_quotes_the_example(guide: list[str]) -> None:
+def test_the_guide_quotes_the_example(guide: list[Block]) -> None:
     """What it goes through is what runs."""
     label = "# examples/parrot.py\n"
-    quoted = [code.removeprefix(label) for code in guide if code.startswith(label)]
+    quoted = [block.code.removeprefix(label) for block in guide if block.code.startswith(label)]
     assert len(quoted) == 4
     source = (_EXAMPLES / "parrot.py").read_text("utf-8")
     assert all(code in source for code in quoted)
 
 
-def test_the_wire_format_keeps_to_the_contract(guide: list[str]) -> None:
+def test_the_wire_format_keeps_to_the_contract(guide: list[Block]) -> None:
     """By the samples of the guide."""
-    [code] = [code for code in guide if "SAMPLE =" in code]
-    names = _names_of(code)
+    [block] = [block for block in guide if "SAMPLE =" in block.code]
+    names = execute(_ADDING_A_WIRE, block)
     for check in wire_contract(names["SAMPLE"]):
         names["test_parrots_keep_to_the_contract"](check)
 
@@ -151,10 +144,10 @@ def _environment(base_url: str) -> dict[str, str]:
     }
 
 
-async def test_the_wire_format_speaks_with_a_server(guide: list[str]) -> None:
+async def test_the_wire_format_speaks_with_a_server(guide: list[Block]) -> None:
     """The guide's program asks, and a real server on this machine answers."""
-    [code] = [code for code in guide if "open_provider" in code]
-    ask = _names_of(code)["ask"]
+    [block] = [block for block in guide if "open_provider" in block.code]
+    ask = execute(_ADDING_A_WIRE, block)["ask"]
     answer = response(200, _ANSWER, content_type="application/x-ndjson")
     async with serve(_playing(answer)) as server:
         assert await ask("Who is a good bird?", _environment(server.base_url)) == "I am."
@@ -167,10 +160,10 @@ async def test_the_wire_format_speaks_with_a_server(guide: list[str]) -> None:
     }
 
 
-async def test_the_wire_format_fails_as_others_do(guide: list[str]) -> None:
+async def test_the_wire_format_fails_as_others_do(guide: list[Block]) -> None:
     """With one of the five kinds, under its name."""
-    [code] = [code for code in guide if "open_provider" in code]
-    ask = _names_of(code)["ask"]
+    [block] = [block for block in guide if "open_provider" in block.code]
+    ask = execute(_ADDING_A_WIRE, block)["ask"]
     async with serve(_playing(response(401, _STRANGER))) as server:
         with pytest.raises(AuthError, match=r"parrot HTTP 401 stranger: I do not know you\."):
             await ask("Who is a good bird?", _environment(server.base_url))

@@ -11,15 +11,11 @@ import attrs
 import pytest
 
 import tokenwire
+from tests.guides import blocks_of
 from tokenwire import AnyProviderError, ProviderError, Token
 
-_README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-
-
-def _block(language: str) -> str:
-    found = re.search(rf"^```{language}\n(.*?)^```", _README, re.DOTALL | re.MULTILINE)
-    assert found is not None
-    return found[1]
+_PAGE = Path(__file__).parent.parent / "README.md"
+_README = _PAGE.read_text(encoding="utf-8")
 
 
 def _table_row(begins_with: str) -> str:
@@ -30,12 +26,13 @@ def _table_row(begins_with: str) -> str:
 
 def test_the_program_streams_an_answer(llama_url: str) -> None:
     """The program of the README prints a server's answer."""
+    [program] = [block.code for block in blocks_of(_PAGE) if block.language == "python"]
     settings = {
         "TOKENWIRE_PROVIDER_KIND": "openai-chat",
         "TOKENWIRE_PROVIDER_BASE_URL": llama_url,
     }
     result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", _block("python")],
+        [sys.executable, "-W", "error", "-c", program],
         env=os.environ | settings,
         capture_output=True,
         check=False,

@@ -17,7 +17,7 @@ import pytest
 import trio
 
 from tests.figures import Figures
-from tests.guides import blocks_of
+from tests.guides import Block, blocks_of, execute
 from tests.trio_backend.servers import Handler, ServerSide, socket_server
 from tests.trio_backend.socket_servers import (
     Peer,
@@ -141,8 +141,8 @@ def _running(handler: Handler) -> Generator[str, None, None]:
         thread.join(20)
 
 
-def _programs() -> list[str]:
-    return [block.code for block in blocks_of(_PAGE) if block.language == "python"]
+def _programs() -> list[Block]:
+    return [block for block in blocks_of(_PAGE) if block.language == "python"]
 
 
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
@@ -165,14 +165,14 @@ def test_a_program_of_the_page_runs(
         monkeypatch.setenv("TOKENWIRE_PROVIDER_KIND", kind)
         monkeypatch.setenv("TOKENWIRE_PROVIDER_BASE_URL", base_url)
         monkeypatch.setenv("TOKENWIRE_PROVIDER_MODEL", "some-model")
-        exec(_programs()[program], {})  # noqa: S102  # our own
+        execute(_PAGE, _programs()[program])
     assert capsys.readouterr().out == shown
 
 
 def test_the_page_shows_the_protocol_without_trio(capsys: pytest.CaptureFixture[str]) -> None:
     """As one request."""
     *_, program = _programs()
-    exec(program, {})  # noqa: S102  # our own
+    execute(_PAGE, program)
     assert json.loads(capsys.readouterr().out)["type"] == "response.create"
     assert len(_programs()) == 3
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import attrs
 import pytest
-import trio
-from trio.testing import MockClock
 
+from tests.guides import Block, blocks_of, execute, run_tests
 from tokenwire import Config, Deadlines, TLSSettings
 from tokenwire.connection_settings import PROXY_PORTS
 from tokenwire.errors import Phase
@@ -24,8 +21,8 @@ _TEXT = _PAGE.read_text(encoding="utf-8") if _PAGE.exists() else ""
 pytestmark = pytest.mark.skipif(not _TEXT, reason="the documentation is not here")
 
 
-def _blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", _TEXT, re.DOTALL | re.MULTILINE)
+def _blocks(language: str) -> list[Block]:
+    return [block for block in blocks_of(_PAGE) if block.language == language] if _TEXT else []
 
 
 def _section(title: str) -> str:
@@ -38,47 +35,31 @@ def _first_cells(title: str) -> list[str]:
     return re.findall(r"^\| (`.*?) \|", _section(title), re.MULTILINE)
 
 
-def _run(block: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": "__docs__"}
-    lines_before = "\n" * _TEXT[: _TEXT.index(block)].count("\n")  # so that errors name the line
-    code = compile(lines_before + block, str(_PAGE), "exec")
-    exec(code, names)  # noqa: S102  # our own documentation
-    return names
-
-
-def _tests_in(names: dict[str, Any]) -> list[Callable[..., Awaitable[None]]]:
-    return [value for name, value in names.items() if name.startswith("test_")]
-
-
-@pytest.mark.parametrize("block", [one for one in _blocks("python") if "trio.run(" in one])
-def test_a_program_runs(block: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("block", [one for one in _blocks("python") if "trio.run(" in one.code])
+def test_a_program_runs(block: Block, capsys: pytest.CaptureFixture[str]) -> None:
     """It prints what came of an answer."""
-    _run(block)
+    execute(_PAGE, block)
     assert capsys.readouterr().out.startswith("Hel")
 
 
-@pytest.mark.parametrize("block", [one for one in _blocks("python") if "async def test_" in one])
-def test_a_test_passes(block: str) -> None:
+@pytest.mark.parametrize(
+    "block", [one for one in _blocks("python") if "async def test_" in one.code]
+)
+def test_a_test_passes(block: Block) -> None:
     """With the clock that it asks for, as pytest-trio would pass it."""
-    tests = _tests_in(_run(block))
-    assert tests != []
-    for test in tests:
-        if "autojump_clock" in inspect.signature(test).parameters:
-            trio.run(test, clock := MockClock(autojump_threshold=0), clock=clock)
-        else:
-            trio.run(test)
+    assert run_tests(execute(_PAGE, block)) > 0
 
 
 def test_every_program_and_test_is_run() -> None:
     """There is no block of another kind."""
     for block in _blocks("python"):
-        assert ("trio.run(" in block) + ("async def test_" in block) == 1
+        assert ("trio.run(" in block.code) + ("async def test_" in block.code) == 1
 
 
 def test_the_configuration_loads() -> None:
     """And the numbers in it are the pool's."""
     [document] = _blocks("toml")
-    pool = Config.from_toml(document, {}).provider.endpoint.pool
+    pool = Config.from_toml(document.code, {}).provider.endpoint.pool
     assert (pool.max_connections, pool.max_idle, pool.idle_expiry) == (8, 4, 4.0)
 
 
@@ -107,14 +88,4 @@ def test_every_kind_of_proxy_is_in_the_table() -> None:
 def test_what_helps_to_test_has_an_example(name: str) -> None:
     """And is there."""
     assert hasattr(testing, name)
-    assert any(re.search(rf"\b{name}\b", block) for block in _blocks("python"))
-
-
-def test_links_within_the_documentation_lead_somewhere() -> None:
-    """To a file beside it, or to a heading on the page."""
-    headings = re.findall(r"^##+ (.*)$", _TEXT, re.MULTILINE)
-    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    for target in re.findall(r"\]\(([^)]+)\)", _TEXT):
-        path, _, anchor = target.partition("#")
-        assert path or anchor in anchors
-        assert (_PAGE.parent / path).exists()
+    assert any(re.search(rf"\b{name}\b", block.code) for block in _blocks("python"))

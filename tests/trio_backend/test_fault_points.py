@@ -5,21 +5,16 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from tests.figures import Figures
+from tests.trio_backend.faulty_calls import Failed, checked_error, fail
 from tests.trio_backend.leaks import nothing_left_behind
-from tests.trio_backend.routes import ROUTES, TEXT, Route, Site
-from tokenwire.errors import NetworkError, ProviderError
-from tokenwire_trio import HTTPTokenStream
+from tests.trio_backend.routes import ROUTES, TEXT, Route
 from tokenwire_trio.testing import Fault, FaultyDial, Operation
-
-#: Far above what a call in memory takes, but a hang is no success.
-_HANGS_S = 100
 
 #: In which phases of a call each operation happens. A failure to close fails nothing.
 _PHASES: Final[Mapping[Operation, set[str]]] = {
@@ -30,29 +25,6 @@ _PHASES: Final[Mapping[Operation, set[str]]] = {
 }
 
 every_route = pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
-
-
-class Failed(NamedTuple):
-    """A call and the operation of it that failed, if it has that many."""
-
-    operation: Operation | None
-    text: str
-    error: ProviderError | MemoryError | None
-
-
-async def fail(route: Route, site: Site, ca_file: Path, dial: FaultyDial, at: int) -> Failed:
-    """Make a call whose n-th operation fails."""
-    stream: HTTPTokenStream | None = None
-    error: ProviderError | MemoryError | None = None
-    try:
-        with trio.fail_after(_HANGS_S):
-            async with route.provider(site, ca_file, dial) as provider:
-                dial.fail_at(at)
-                async with provider.complete(route.messages) as stream:
-                    await stream.collect()
-    except (ProviderError, MemoryError) as caught:
-        error = caught
-    return Failed(dial.failed, stream.partial().text if stream else "", error)
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
@@ -75,7 +47,8 @@ async def test_a_call_copes_with_a_fault_at_every_operation(
             operations = 0
             while True:
                 dial = FaultyDial(site.dial, fault, lasting=lasting)
-                failed = await fail(route, site, ca_file, dial, operations)
+                opening = route.provider(site, ca_file, dial)
+                failed = await fail(opening, route.messages, dial, operations)
                 if failed.operation is None:
                     break
                 check(failed, fault, lasting)
@@ -88,21 +61,13 @@ async def test_a_call_copes_with_a_fault_at_every_operation(
 
 
 def check(failed: Failed, fault: Fault, lasting: bool) -> None:
-    """Check what became of a call."""
-    assert TEXT.startswith(failed.text)
-    if fault is Fault.OUT_OF_MEMORY:
-        assert isinstance(failed.error, MemoryError)
+    """Check what became of a call, and where it happened."""
+    error = checked_error(failed, fault)
+    if error is None:
         return
-    assert not isinstance(failed.error, MemoryError)
-    if failed.error is None:
-        assert failed.text == TEXT
-        return
-    assert isinstance(failed.error, NetworkError)
-    assert failed.error.timeout is None
-    assert failed.error.__cause__ is failed.error.__context__ is None
     phases = _PHASES[failed.operation or "close"]
     if lasting and failed.operation == "receive":
         # A failure to receive does not yet end a call that is sending, and one that is met on a
         # kept connection makes it open another.
         phases = phases | {"send", "tcp"}
-    assert failed.error.phase in phases
+    assert error.phase in phases

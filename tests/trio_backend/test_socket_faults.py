@@ -5,49 +5,15 @@ from __future__ import annotations
 import ssl
 from itertools import product
 from pathlib import Path
-from typing import Final, NamedTuple
 
 import pytest
-import trio
 from trio.testing import MockClock
 
 from tests.figures import Figures
+from tests.trio_backend.faulty_calls import checked_error, fail
 from tests.trio_backend.leaks import nothing_left_behind
-from tests.trio_backend.socket_routes import (
-    SOCKET_ROUTES,
-    TEXT,
-    SocketRoute,
-    SocketSite,
-)
-from tokenwire.errors import NetworkError, ProviderError
-from tokenwire_trio import HTTPTokenStream
-from tokenwire_trio.testing import Fault, FaultyDial, Operation
-
-#: Far above what a call in memory takes, but a hang is no success.
-_HANGS_S: Final = 100
-
-
-class Failed(NamedTuple):
-    """A call and the operation of it that failed, if it has that many."""
-
-    operation: Operation | None
-    text: str
-    error: ProviderError | MemoryError | None
-
-
-async def fail(route: SocketRoute, site: SocketSite, dial: FaultyDial, at: int) -> Failed:
-    """Make a call whose n-th operation fails, or that of its provider's end."""
-    stream: HTTPTokenStream | None = None
-    error: ProviderError | MemoryError | None = None
-    try:
-        with trio.fail_after(_HANGS_S):
-            async with route.provider(site, dial) as provider:
-                dial.fail_at(at)
-                async with provider.complete(route.messages) as stream:
-                    await stream.collect()
-    except (ProviderError, MemoryError) as caught:
-        error = caught
-    return Failed(dial.failed, stream.partial().text if stream else "", error)
+from tests.trio_backend.socket_routes import SOCKET_ROUTES, TEXT, SocketRoute, SocketSite
+from tokenwire_trio.testing import Fault, FaultyDial
 
 
 @pytest.mark.parametrize("route", SOCKET_ROUTES, ids=lambda route: route.name)
@@ -76,26 +42,11 @@ async def _try_every_operation(
     operations = 0
     while True:
         dial = FaultyDial(site.dial, fault, lasting=lasting)
-        failed = await fail(route, site, dial, operations)
+        failed = await fail(route.provider(site, dial), route.messages, dial, operations)
         if failed.operation is None:
             break
-        check(failed, fault)
+        error = checked_error(failed, fault)
+        assert error is None or error.retryable
         operations += 1
     assert (failed.text, failed.error) == (TEXT, None)
     return operations
-
-
-def check(failed: Failed, fault: Fault) -> None:
-    """Check what became of a call."""
-    assert TEXT.startswith(failed.text)
-    if fault is Fault.OUT_OF_MEMORY:
-        assert isinstance(failed.error, MemoryError)
-        return
-    assert not isinstance(failed.error, MemoryError)
-    if failed.error is None:
-        assert failed.text == TEXT
-        return
-    assert isinstance(failed.error, NetworkError)
-    assert failed.error.timeout is None
-    assert failed.error.retryable
-    assert failed.error.__cause__ is failed.error.__context__ is None

@@ -688,21 +688,22 @@ async def test_a_slow_reader_slows_the_server() -> None:
         assert said > 2 * MAX_TOKENS + 20
 
 
+async def _fill_one_and_end_both(peer: Peer) -> None:
+    """Send the first of two answers as much as there is room for, and what ends them both."""
+    first = await peer.receive()
+    await peer.begin(first, "r1")
+    await peer.begin(await peer.receive(), "r2")
+    await peer.say(first, *["x"] * MAX_TOKENS)
+    await peer.websocket.send_message("no JSON")
+    await peer.wait_until_client_leaves()
+
+
 async def test_what_ends_several_answers_waits_for_no_reader(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     """Each is told at once, though one has as much to read as there is room for."""
-
-    async def script(peer: Peer) -> None:
-        first = await peer.receive()
-        await peer.begin(first, "r1")
-        await peer.begin(await peer.receive(), "r2")
-        await peer.say(first, *["x"] * MAX_TOKENS)
-        await peer.websocket.send_message("no JSON")
-        await peer.wait_until_client_leaves()
-
     async with (
-        socket_provider(websocket_handler(script)) as (provider, _),
+        socket_provider(websocket_handler(_fill_one_and_end_both)) as (provider, _),
         provider.complete(HELLO) as slow,
         provider.complete(HELLO) as quick,
     ):
@@ -717,17 +718,8 @@ async def test_what_ends_several_answers_waits_for_no_reader(
 
 async def test_leaving_while_others_hold_up_the_connection() -> None:
     """One answer's reader takes a pause, the other one goes: nothing is kept for it."""
-
-    async def script(peer: Peer) -> None:
-        first = await peer.receive()
-        await peer.begin(first, "r1")
-        await peer.begin(await peer.receive(), "r2")
-        await peer.say(first, *["x"] * MAX_TOKENS)
-        await peer.websocket.send_message("no JSON")
-        await peer.wait_until_client_leaves()
-
     async with (
-        socket_provider(websocket_handler(script)) as (provider, network),
+        socket_provider(websocket_handler(_fill_one_and_end_both)) as (provider, network),
         trio.open_nursery() as nursery,
     ):
         left = trio.Event()

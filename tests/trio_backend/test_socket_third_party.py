@@ -27,7 +27,7 @@ from tokenwire.errors import (
 from tokenwire.messages import Message, ToolResult
 from tokenwire.provider_config import ProviderConfig, Tool
 from tokenwire.wire import SOCKET_KINDS
-from tokenwire_trio import open_provider
+from tokenwire_trio import HTTPProvider, open_provider
 
 SectionOf: TypeAlias = Callable[..., ProviderSection]
 
@@ -50,18 +50,24 @@ def section_of(request: pytest.FixtureRequest) -> SectionOf:
     return section_of
 
 
+async def _converse(provider: HTTPProvider, messages: list[Message], *then: str) -> list[str]:
+    """Hold a conversation of which each turn but the first sends only what is new."""
+    texts: list[str] = []
+    for question in then:
+        async with provider.complete(messages) as stream:
+            completion = await stream.collect()
+            assert stream.response.continued is bool(texts)
+        texts.append(completion.text)
+        messages += [completion.message, Message.user(question)]
+    return texts
+
+
 async def test_a_conversation_over_one_socket(aimock_url: str) -> None:
     """Text, half characters, reasoning and its signature, and nothing left behind."""
     with nothing_left_behind():
         async with open_provider(socket_section(aimock_url)) as provider:
             messages = [Message.user("Say hello")]
-            texts: list[str] = []
-            for question in ("unicode", "think", "Say hello"):
-                async with provider.complete(messages) as stream:
-                    completion = await stream.collect()
-                    assert stream.response.continued is bool(texts)
-                texts.append(completion.text)
-                messages += [completion.message, Message.user(question)]
+            texts = await _converse(provider, messages, "unicode", "think", "Say hello")
             assert connections_to(aimock_url) == 1
     assert texts[0].startswith("Hello!")
     assert "👋🏽" in texts[1]
@@ -73,13 +79,7 @@ async def test_a_realtime_conversation_over_one_socket(aimock_url: str) -> None:
     with nothing_left_behind():
         async with open_provider(realtime_section(aimock_url)) as provider:
             messages = [Message.system("Be brief."), Message.user("Say hello")]
-            texts: list[str] = []
-            for question in ("unicode", "Say hello"):
-                async with provider.complete(messages) as stream:
-                    completion = await stream.collect()
-                    assert stream.response.continued is bool(texts)
-                texts.append(completion.text)
-                messages += [completion.message, Message.user(question)]
+            texts = await _converse(provider, messages, "unicode", "Say hello")
             assert connections_to(aimock_url) == 1
     assert texts[0].startswith("Hello!")
     assert "👋🏽" in texts[1]
