@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import ClassVar, Protocol, Self, TypeAlias, final
+from typing import ClassVar, Protocol, TypeAlias, final
 
 import trio
 
@@ -25,6 +25,7 @@ from tokenwire.response import ResponseInfo
 from tokenwire.retry_policy import Attempt, attempts_note
 from tokenwire.tokens import Token
 from tokenwire_trio import log
+from tokenwire_trio.collected_stream import CollectedStream
 from tokenwire_trio.conflict import ConflictDetector
 
 #: Is told of each attempt that failed, at once: the place for a log line or a counter.
@@ -50,7 +51,7 @@ class Plan(Protocol):
 
 
 @final
-class AttemptedStream:
+class AttemptedStream(CollectedStream):
     """One answer, by the first attempt that brings a token; see `TokenStream`.
 
     Until the first token has come, reading may make further attempts, with pauses in between. After
@@ -137,10 +138,6 @@ class AttemptedStream:
             self._next_at = trio.current_time() + attempt.delay_s
         if self._on_attempt is not None:
             self._on_attempt(attempt)
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
 
     async def __anext__(self) -> Token:
         """Return the next token.
@@ -246,16 +243,6 @@ class AttemptedStream:
     def partial(self) -> Completion:
         """Return what the last attempt has brought so far, also after a failure."""
         return self._current.partial()
-
-    async def collect(self) -> Completion:
-        """Read to the end and return the whole answer, tokens read before included.
-
-        Raises:
-            ProviderError: The answer failed; `partial` has what had come.
-        """
-        async for _ in self:
-            pass
-        return self.partial()
 
 
 @final

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, Self, cast, final
+from typing import Protocol, cast, final
 
 import trio
 
@@ -13,6 +13,7 @@ from tokenwire.exchange import Events
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import Token
 from tokenwire_trio import log
+from tokenwire_trio.collected_stream import CollectedStream
 from tokenwire_trio.conflict import ConflictDetector
 from tokenwire_trio.tap import ReceivingExchange
 
@@ -57,7 +58,7 @@ class OngoingCall(Protocol):
 
 
 @final
-class HTTPTokenStream:
+class HTTPTokenStream(CollectedStream):
     """One answer while it arrives, as an async iterator; see `tokenwire.provider.TokenStream`.
 
     For one task at a time: a second one that asks for a token meanwhile gets
@@ -89,10 +90,6 @@ class HTTPTokenStream:
         self._take(await self._call.start())
         if self._failure is not None:
             raise self._failure
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
 
     async def __anext__(self) -> Token:
         """Return the next token.
@@ -157,13 +154,3 @@ class HTTPTokenStream:
     def partial(self) -> Completion:
         """Return all that has arrived, also after a failure and what was not asked for yet."""
         return self._call.exchange.partial()
-
-    async def collect(self) -> Completion:
-        """Read to the end and return the whole answer, tokens read before included.
-
-        Raises:
-            ProviderError: The answer failed; `partial` has what had come.
-        """
-        async for _ in self:
-            pass
-        return self.partial()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from types import TracebackType
-from typing import Final, Protocol, Self, cast, final, runtime_checkable
+from typing import Final, Protocol, cast, final, runtime_checkable
 
 import trio
 from opentelemetry.metrics import MeterProvider
@@ -19,6 +19,7 @@ from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import End, Token
+from tokenwire_trio.collected_stream import CollectedStream
 from tokenwire_trio.telemetry.attributes import error_type, identity, request_attributes
 from tokenwire_trio.telemetry.content import answer_content, request_content
 from tokenwire_trio.telemetry.operation import Instruments, Operation
@@ -115,7 +116,7 @@ class Traced:
 
 
 @final
-class TracedStream:
+class TracedStream(CollectedStream):
     """One answer that is observed; see `tokenwire.provider.TokenStream`.
 
     Attributes:
@@ -128,10 +129,6 @@ class TracedStream:
         self.wrapped: TokenStream = wrapped
         self._traced = traced
         self._operation = operation
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
 
     async def __anext__(self) -> Token:
         """Return the next token.
@@ -166,16 +163,6 @@ class TracedStream:
     def partial(self) -> Completion:
         """Return what has arrived so far, also after a failure."""
         return self.wrapped.partial()
-
-    async def collect(self) -> Completion:
-        """Read to the end and return the whole answer.
-
-        Raises:
-            ProviderError: The answer failed; `partial` has what had come.
-        """
-        async for _ in self:
-            pass
-        return self.partial()
 
 
 @final

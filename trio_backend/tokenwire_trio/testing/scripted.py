@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from math import inf
 from types import TracebackType
-from typing import Final, Self, TypeAlias, final
+from typing import Final, TypeAlias, final
 
 import attrs
 import trio
@@ -25,6 +25,7 @@ from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import ResponseInfo
 from tokenwire.tokens import End, TextDelta, Token
+from tokenwire_trio.collected_stream import CollectedStream
 from tokenwire_trio.conflict import ConflictDetector
 
 #: What a stream does next: a token comes, an exception is raised, or so many seconds pass
@@ -173,7 +174,7 @@ class _ScriptedCompletion:
 
 
 @final
-class ScriptedStream:
+class ScriptedStream(CollectedStream):
     """One answer that follows its script; see `tokenwire.provider.TokenStream`."""
 
     def __init__(self, answer: ScriptedAnswer) -> None:
@@ -183,10 +184,6 @@ class ScriptedStream:
         self._builder = CompletionBuilder()
         self._closed = trio.Event()
         self._one_reader = ConflictDetector("another task is reading this stream")
-
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
 
     async def __anext__(self) -> Token:
         """Return the next token of the script.
@@ -243,9 +240,3 @@ class ScriptedStream:
     def partial(self) -> Completion:
         """Return what has been read so far."""
         return self._builder.completion()
-
-    async def collect(self) -> Completion:
-        """Read to the end and return the whole answer."""
-        async for _ in self:
-            pass
-        return self.partial()
