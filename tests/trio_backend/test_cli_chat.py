@@ -219,12 +219,7 @@ async def test_the_line_after_a_tool_call_is_its_result(tmp_path: Path) -> None:
     tool = tmp_path / "tool.json"
     tool.write_text('{"name": "look_up", "parameters": {"type": "object"}}')
     requests: list[bytes] = []
-    responses = iter((_CALL, refusal(500), answer("It is 7.")))
-
-    async def handler(peer: ServerSide) -> None:
-        requests.append((await peer.read_request()).partition(b"\r\n\r\n")[2])
-        await peer.send(next(responses))
-
+    handler = _bodies_to(requests, _CALL, refusal(500), answer("It is 7."))
     lines = ("What is it?", "6", "7")
     code, stdout, stderr = await _chat(handler, *lines, options=("--tool", str(tool)))
     assert (code, stdout) == (14, "It is 7.\n")
