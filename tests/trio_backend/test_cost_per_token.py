@@ -97,7 +97,7 @@ async def test_one_call_more_is_noticed(
     receive: Any = Call.receive
 
     async def wrapper(self: Call) -> Events:
-        self.finished  # noqa: B018  # a call
+        self.exchange.state  # noqa: B018  # a call
         events: Events = await receive(self)
         return events
 

@@ -20,7 +20,7 @@ from tokenwire.request import HTTPRequest
 from tokenwire.response import ResponseInfo
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
-from tokenwire_trio.deadlines import CallClock, Limit
+from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.http1 import RequestCycle, ResponseHead
 from tokenwire_trio.tap import ReceivingExchange
@@ -86,11 +86,6 @@ class Call:
         self._progress = connections.progress()
 
     @property
-    def finished(self) -> bool:
-        """Whether the last event has come."""
-        return self.exchange.state in (State.DONE, State.FAILED)
-
-    @property
     def response(self) -> ResponseInfo:
         """The response as far as its head has come, and the timings."""
         return attrs.evolve(self.exchange.response, timings=self.clock.timings)
@@ -115,7 +110,8 @@ class Call:
         self._progress.phase = "body"
         if head.successful or events:
             return events
-        return await self._receive(self.clock.call_limit().within(REFUSAL_WAIT_S))
+        limit = self.clock.call_limit().within(REFUSAL_WAIT_S)
+        return self._events_of(await attempt(self._read_events, limit, self._progress))
 
     async def receive(self) -> Events:
         """Wait for what comes next.
@@ -126,25 +122,24 @@ class Call:
         Raises:
             trio.ClosedResourceError: If the call is closed, or was closed meanwhile.
         """
-        if self._connection is None or self._closed:
+        if self._connection is None or self._lease.ended:
             raise trio.ClosedResourceError
         limit = self.clock.begin_wait()
         events: Events = []
         try:
-            events = await self._receive(limit)
+            events = self._events_of(await attempt(self._read_events, limit, self._progress))
         finally:
             self.clock.end_wait(with_token=bool(events))
         return events
 
     async def settle(self) -> None:
-        """Give the connection up if the last event has come, unless its end is yet to be read.
+        """Give the connection up after the last event, unless its end is yet to be read.
 
         That would keep the caller waiting for the `End`; see `finish`.
         """
-        if self.finished:
-            self.clock.ended()
-            if not self._may_drain:
-                await self.aclose()
+        self.clock.ended()
+        if not self._may_drain:
+            await self.aclose()
 
     async def finish(self) -> None:
         """Give the connection up, after a short look for the end of an answer that is complete.
@@ -227,10 +222,6 @@ class Call:
             self.clock.head_received()
         return head
 
-    async def _receive(self, limit: Limit) -> Events:
-        events = self._unless_closed(await attempt(self._read_events, limit, self._progress))
-        return self._completed(events) if isinstance(events, list) else self._failed(events)
-
     async def _read_events(self) -> Events:
         assert self._connection is not None  # or there were no answer
         while True:
@@ -240,6 +231,12 @@ class Call:
                 events += self.exchange.receive_eof(clean=True)
             if events:
                 return events
+
+    def _events_of(self, outcome: Events | TransportError) -> Events:
+        """Return what came of reading events, a failure as the last of them."""
+        if isinstance(outcome, list):
+            return self._completed(outcome)
+        return self._failed(self._unless_closed(outcome))
 
     def _unless_closed(self, outcome: T | TransportError) -> T | TransportError:
         """Return what came of a step, unless that is our own doing: then the call was closed."""

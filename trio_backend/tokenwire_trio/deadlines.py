@@ -50,6 +50,7 @@ class CallClock:
         "_ends_at",
         "_first_byte",
         "_first_token",
+        "_gap",
         "_gap_used",
         "_request_sent",
         "_spans",
@@ -64,6 +65,7 @@ class CallClock:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._spans = deadlines
+        self._gap = inf if deadlines.gap is None else deadlines.gap
         self._started = trio.current_time()
         self._ends_at = self._limit("total", self._started)
         self.begin_request()
@@ -122,7 +124,8 @@ class CallClock:
         self._waiting_since = trio.current_time()
         if self._first_token is None:
             return _sooner(self._limit("first_token", self._request_sent), self._ends_at)
-        return _sooner(self._limit("gap", self._waiting_since - self._gap_used), self._ends_at)
+        gap_ends_at = self._waiting_since - self._gap_used + self._gap
+        return self._ends_at if self._ends_at.at < gap_ends_at else Limit("gap", gap_ends_at)
 
     def end_wait(self, *, with_token: bool) -> None:
         """Note that nobody waits any more, because a token came or for another reason."""

@@ -274,6 +274,8 @@ class RequestCycle:
             h11.RemoteProtocolError: The framing is broken. What came before it is returned first,
                 however the bytes were cut into reads.
         """
+        if self._chunks is not None and not self._pieces:
+            return None
         pieces, self._pieces = self._pieces, []
         complete = self._chunks is None and self._read_through_h11(pieces)
         data = b"".join(pieces)

@@ -52,9 +52,9 @@ class PlainChunks:
             start = between.end()
             end = start + int(between[1], 16)
             pieces.append(data[start:end])
-        self._left = max(0, end - size)
+        self._left = end - size if end > size else 0
         self._rest = data[end:]
-        if not _INCOMPLETE.fullmatch(self._rest):
+        if self._rest != _LINE_END and not _INCOMPLETE.fullmatch(self._rest):
             self._stop()
         return pieces
 

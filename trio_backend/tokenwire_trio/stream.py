@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, cast, final
+from typing import NoReturn, Protocol, cast, final
 
 import trio
 
@@ -11,10 +11,9 @@ from tokenwire.completion import Completion
 from tokenwire.errors import ProviderError
 from tokenwire.exchange import Events
 from tokenwire.response import ResponseInfo
-from tokenwire.tokens import Token
+from tokenwire.tokens import End, Token
 from tokenwire_trio import log
 from tokenwire_trio.collected_stream import CollectedStream
-from tokenwire_trio.conflict import ConflictDetector
 from tokenwire_trio.tap import ReceivingExchange
 
 
@@ -31,11 +30,6 @@ class OngoingCall(Protocol):
         """The response as far as its head has come, and the timings."""
         ...
 
-    @property
-    def finished(self) -> bool:
-        """Whether the last event has come."""
-        ...
-
     async def start(self) -> Events:
         """Send the request, and wait until the answer begins."""
         ...
@@ -45,7 +39,7 @@ class OngoingCall(Protocol):
         ...
 
     async def settle(self) -> None:
-        """Give up what is not needed after the last event."""
+        """Give up what is not needed any more, because the last event has come."""
         ...
 
     async def finish(self) -> None:
@@ -71,14 +65,15 @@ class HTTPTokenStream(CollectedStream):
     token may call `trio.lowlevel.checkpoint` itself.
     """
 
-    __slots__ = ("_call", "_closed", "_failure", "_next", "_one_reader", "_tokens")
+    __slots__ = ("_call", "_closed", "_complete", "_failure", "_next", "_occupied", "_tokens")
 
     def __init__(self, call: OngoingCall) -> None:
         self._call = call
         self._tokens: Sequence[Token] = ()
         self._next = 0  # index of the next token to return
+        self._complete = False  # the last event has come
         self._failure: ProviderError | None = None
-        self._one_reader = ConflictDetector("another task is reading this stream")
+        self._occupied = False  # by a task that waits for a token
         self._closed = False
 
     async def start(self) -> None:
@@ -87,7 +82,7 @@ class HTTPTokenStream(CollectedStream):
         Raises:
             ProviderError: There is no answer to stream from.
         """
-        self._take(await self._call.start())
+        self._complete = self._take(await self._call.start())
         if self._failure is not None:
             raise self._failure
 
@@ -105,7 +100,7 @@ class HTTPTokenStream(CollectedStream):
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._closed:
             raise trio.ClosedResourceError("the stream is closed: it ends with its `async with`")
-        while self._next == len(self._tokens):
+        if self._next == len(self._tokens):
             await self._receive()
         # Nothing from here on can fail or be cancelled: a token is returned or still there.
         token = self._tokens[self._next]
@@ -113,24 +108,37 @@ class HTTPTokenStream(CollectedStream):
         return token
 
     async def _receive(self) -> None:
+        """Wait until there is a token to return, or raise why there will be none."""
+        if self._occupied:
+            raise trio.BusyResourceError("another task is reading this stream")
+        self._occupied = True
+        try:
+            if not self._complete:
+                self._complete = self._take(await self._call.receive())
+                if self._complete:
+                    await self._call.settle()
+            if self._next == len(self._tokens):
+                await self._end()
+        finally:
+            self._occupied = False
+
+    async def _end(self) -> NoReturn:
         if self._failure is not None:
             raise self._failure.with_traceback(None)
-        with self._one_reader:
-            if self._call.finished:
-                await self._call.finish()
-                raise StopAsyncIteration
-            self._take(await self._call.receive())
-            await self._call.settle()
+        await self._call.finish()
+        raise StopAsyncIteration
 
-    def _take(self, events: Events) -> None:
+    def _take(self, events: Events) -> bool:
+        """Keep what has come, and tell whether nothing comes after it."""
+        # Only the last event can be an error.
         last = events[-1] if events else None
         if isinstance(last, ProviderError):
             self._failure = last
             log.failed(last)
             del events[-1]
-        # Only the last event can be an error.
         self._tokens = cast("list[Token]", events)
         self._next = 0
+        return self._failure is not None or type(last) is End
 
     async def aclose(self) -> None:
         """Close the stream and give its connection up, now and even when cancelled.

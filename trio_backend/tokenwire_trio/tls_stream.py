@@ -148,17 +148,19 @@ class TLSStream(trio.abc.Stream):
             raise ValueError("max_bytes must be at least 1")
         with self._one_receiver:
             self._check_open()
-            await trio.lowlevel.checkpoint_if_cancelled()
-            data = None if self._drained else self._decrypt(most)
-            if data is not None:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return data
-            while data is None:
+            if not self._drained:
+                await trio.lowlevel.checkpoint_if_cancelled()
+                data = self._decrypt(most)
+                if data is not None:
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+                    return data
+            while True:
                 if self._outgoing.pending:
                     await self._answer()
                 self._take(await self.transport.receive_some(_READ_BYTES))
                 data = self._decrypt(most)
-            return data
+                if data is not None:
+                    return data
 
     def _decrypt(self, most: int) -> bytes | None:
         """Read up to `most` bytes from the records at hand.
