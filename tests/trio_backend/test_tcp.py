@@ -151,22 +151,46 @@ async def test_the_error_knows_what_became_of_every_address(network: FakeNetwork
     assert network.open_sockets == 0
 
 
-async def test_what_is_not_the_networks_comes_out_as_it_is(network: FakeNetwork) -> None:
+@pytest.mark.parametrize("others", [{}, {"other": trio.sleep_forever}])
+async def test_what_is_not_the_networks_comes_out_as_it_is(
+    network: FakeNetwork, others: dict[str, Callable[[], Awaitable[None]]]
+) -> None:
     """A MemoryError in one attempt is neither a group nor a failed address, and closes all."""
     with pytest.raises(MemoryError):
-        await connect_tcp(network.addresses(first=trio.sleep_forever, second=exhaust_memory))
+        await connect_tcp(network.addresses(**others, last=exhaust_memory))
     assert network.open_sockets == 0
 
 
+@pytest.mark.parametrize("names", [["only"], ["first", "second"]])
 async def test_cancelling_closes_every_attempt(
-    network: FakeNetwork, autojump_clock: MockClock
+    network: FakeNetwork, autojump_clock: MockClock, names: list[str]
 ) -> None:
     """Nothing is left of a race that was given up."""
-    addresses = network.addresses(first=trio.sleep_forever, second=trio.sleep_forever)
+    addresses = network.addresses(**dict.fromkeys(names, trio.sleep_forever))
     with trio.move_on_after(1) as scope:
         await connect_tcp(addresses)
     assert scope.cancelled_caught
-    assert len(network.sockets) == 2
+    assert len(network.sockets) == len(names)
+    assert network.open_sockets == 0
+
+
+async def test_an_only_address_is_connected_to_without_a_race(network: FakeNetwork) -> None:
+    """Nobody else runs for it, so no task is started."""
+
+    async def accept_alone() -> None:
+        assert trio.lowlevel.current_task() is caller
+        await accept()
+
+    caller = trio.lowlevel.current_task()
+    await connect_tcp(network.addresses(only=accept_alone))
+    assert network.open_sockets == 1
+
+
+async def test_an_only_address_that_refuses_is_named(network: FakeNetwork) -> None:
+    """The error is the same as where several were tried."""
+    with pytest.raises(NoAddressError) as caught:
+        await connect_tcp(network.addresses(only=refuse))
+    assert [address for address, _ in caught.value.attempts] == ["only"]
     assert network.open_sockets == 0
 
 

@@ -74,12 +74,7 @@ async def connect_tcp(addresses: Sequence[Address]) -> trio.SocketStream:
     """
     race = _ConnectRace()
     try:
-        async with brief_nursery() as nursery:
-            for address in addresses:
-                failed = trio.Event()
-                nursery.start_soon(race.enter, address, failed, nursery.cancel_scope)
-                with trio.move_on_after(HAPPY_EYEBALLS_DELAY_S):
-                    await failed.wait()
+        await race.run(addresses)
         return race.finish()
     finally:
         race.close_losers()
@@ -92,17 +87,37 @@ class _ConnectRace:
         self._winner: trio.socket.SocketType | None = None
         self._failures: list[tuple[str, OSError]] = []
 
-    async def enter(self, address: Address, failed: trio.Event, race: trio.CancelScope) -> None:
+    async def run(self, addresses: Sequence[Address]) -> None:
+        if len(addresses) == 1:
+            # A nursery takes as much memory as all else of a call that connects, and many may do
+            # so at a time.
+            await self._enter(addresses[0])
+            return
+        async with brief_nursery() as nursery:
+            for address in addresses:
+                failed = trio.Event()
+                nursery.start_soon(self._enter_against_others, address, failed, nursery)
+                with trio.move_on_after(HAPPY_EYEBALLS_DELAY_S):
+                    await failed.wait()
+
+    async def _enter_against_others(
+        self, address: Address, failed: trio.Event, nursery: trio.Nursery
+    ) -> None:
+        if await self._enter(address):
+            nursery.cancel_scope.cancel()
+        else:
+            failed.set()
+
+    async def _enter(self, address: Address) -> bool:
         try:
             socket = trio.socket.socket(address.family, address.socket_type, address.protocol)
             self._open.add(socket)
             await socket.connect(address.socket_address)
         except OSError as error:
             self._failures.append((str(address.socket_address[0]), error))
-            failed.set()
-        else:
-            self._winner = socket
-            race.cancel()
+            return False
+        self._winner = socket
+        return True
 
     def finish(self) -> trio.SocketStream:
         if self._winner is None:
