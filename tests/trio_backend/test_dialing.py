@@ -37,6 +37,35 @@ async def test_a_dialed_stream_is_closed_where_tls_fails(nursery: trio.Nursery) 
         await client.receive_some()
 
 
+async def test_only_so_many_handshakes_are_under_way_at_a_time(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenSSL takes most memory meanwhile. Where one ends, the next begins."""
+    servers: list[trio.abc.Stream] = []  # of the handshakes that have begun
+
+    async def dial(host: str, port: int) -> trio.abc.Stream:
+        client, server = trio.testing.memory_stream_pair()
+
+        async def begin() -> None:
+            servers.append(server)
+
+        client.send_stream.send_all_hook = begin
+        return client
+
+    async def open_in_vain() -> None:
+        with pytest.raises(OSError, match="SSL"):
+            await dialer.open(Progress("host.example:443"))
+
+    monkeypatch.setattr(dialing, "HANDSHAKES_AT_ONCE", 2)
+    dialer = Dialer(Endpoint(base_url="https://host.example"), dial=dial)
+    for _ in range(5):
+        nursery.start_soon(open_in_vain)
+    for ended in range(5):
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(servers) == min(5, ended + 2)
+        await servers[ended].send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
 async def test_a_unix_socket_takes_the_place_of_host_and_port(tmp_path: Path) -> None:
     """The URL still says what the host is called, and a key may travel."""
     path = str(tmp_path / "llm.sock")

@@ -36,6 +36,12 @@ Dial: TypeAlias = Callable[[str, int], Awaitable[trio.abc.Stream]]
 
 HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")
 
+#: How many TLS handshakes of a provider may be under way at a time. OpenSSL keeps 40 KiB for one
+#: that waits for the server, and half as much from then on; the rest stays with the process. What
+#: handshakes need most is this thread, which does some 500 a second: with more of them at a time
+#: the first ones would be later, and the last one no sooner.
+HANDSHAKES_AT_ONCE: Final = 256
+
 
 @final
 class Dialer:
@@ -54,6 +60,7 @@ class Dialer:
         self._endpoint = endpoint
         self._proxy = proxy
         self._dial = dial
+        self._handshakes = trio.CapacityLimiter(HANDSHAKES_AT_ONCE)
         self._context: ssl.SSLContext | None = None
         self._proxy_context: ssl.SSLContext | None = None
 
@@ -89,7 +96,23 @@ class Dialer:
         stream = await self._reach(progress)
         if self.origin.scheme == "http":
             return stream
-        return await _secure(stream, self._context, self.origin.host, progress)
+        return await self._secure(stream, self._context, self.origin.host, progress)
+
+    async def _secure(
+        self,
+        stream: trio.abc.Stream,
+        context: ssl.SSLContext | None,
+        host: str,
+        progress: Progress,
+    ) -> trio.abc.Stream:
+        assert context is not None  # see `prepare`
+        progress.phase = "tls"
+        async with _closed_on_failure(stream), self._handshakes:
+            # A dot at its end makes a name absolute for DNS; certificates name it without.
+            secure = TLSStream(stream, context, host.rstrip("."))
+            await secure.do_handshake()
+        progress.found(secure)
+        return secure
 
     async def _reach(self, progress: Progress) -> trio.abc.Stream:
         """Open a stream to the provider, without its TLS."""
@@ -138,7 +161,7 @@ class Dialer:
         # Each on a connection of its own: RFC 1928 section 6 ends those that were refused.
         stream = await self._connect(proxy.host, proxy.port, progress)
         if proxy.scheme == "https":
-            stream = await _secure(stream, self._proxy_context, proxy.host, progress)
+            stream = await self._secure(stream, self._proxy_context, proxy.host, progress)
         progress.phase = "proxy"
         async with _closed_on_failure(stream):
             if proxy.is_socks:
@@ -146,19 +169,6 @@ class Dialer:
             else:
                 await connect_through_http(stream, proxy, self.origin)
         return stream
-
-
-async def _secure(
-    stream: trio.abc.Stream, context: ssl.SSLContext | None, host: str, progress: Progress
-) -> trio.abc.Stream:
-    assert context is not None  # see `Dialer.prepare`
-    progress.phase = "tls"
-    async with _closed_on_failure(stream):
-        # A dot at its end makes a name absolute for DNS; certificates name it without.
-        secure = TLSStream(stream, context, host.rstrip("."))
-        await secure.do_handshake()
-    progress.found(secure)
-    return secure
 
 
 @asynccontextmanager
