@@ -94,6 +94,7 @@ class Route:
         proxy: What the proxy in front of it speaks, if there is one.
         warm: An answer has come over the connection before, where it is kept.
         request_bytes: Size of the prompt: above 64 KiB an early refusal is watched for.
+        trio_tls: The client uses trio's TLS.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Route:
     proxy: ProxyKind | None = None
     warm: bool = False
     request_bytes: int = 10
+    trio_tls: bool = False
 
     @property
     def messages(self) -> list[Message]:
@@ -137,7 +139,7 @@ class Route:
         # With room for one connection, a place that is not given back keeps the next call waiting.
         room = PoolSettings(max_connections=1)
         section = section_for(site.server, ca_file, proxy=site.proxy, pool=room)
-        async with open_provider(section, dial=dial) as provider:
+        async with open_provider(section, dial=dial, trio_tls=self.trio_tls) as provider:
             if self.warm:
                 await self.ask(provider)
             yield provider
@@ -159,6 +161,7 @@ ROUTES: Final = (
     Route("tls with a large request", tls=True, request_bytes=100_000),
     Route("http on a kept connection", warm=True),
     Route("tls on a kept connection", tls=True, warm=True),
+    Route("tls of trio on a kept connection", tls=True, warm=True, trio_tls=True),
     Route("http through an HTTP proxy", proxy="http"),
     Route("tls through an HTTP proxy", tls=True, proxy="http"),
     Route("http through a TLS proxy", proxy="https"),

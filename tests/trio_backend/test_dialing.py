@@ -11,13 +11,15 @@ import pytest
 import trio
 
 from tests.trio_backend.providers import HELLO, provider_section, streaming
-from tests.trio_backend.servers import Handler, ServerSide, answer, keeps_alive
+from tests.trio_backend.servers import Handler, ServerSide, answer, keeps_alive, socket_server
+from tests.trio_backend.socket_routes import SOCKET_ROUTES, TEXT
 from tokenwire.config import ConfigError
 from tokenwire.endpoint import Endpoint, TLSSettings
 from tokenwire.errors import NetworkError
 from tokenwire_trio import dialing, open_provider
 from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.progress import Progress
+from tokenwire_trio.tls_stream import TLSStream
 
 
 async def test_a_dialed_stream_is_closed_where_tls_fails(nursery: trio.Nursery) -> None:
@@ -64,6 +66,32 @@ async def test_only_so_many_handshakes_are_under_way_at_a_time(
         await trio.testing.wait_all_tasks_blocked()
         assert len(servers) == min(5, ended + 2)
         await servers[ended].send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.parametrize("trio_tls", [False, True])
+async def test_tls_is_trios_on_request(
+    trio_tls: bool, server_context: ssl.SSLContext, ca_file: Path
+) -> None:
+    """Ours is quicker, and still reads when it can't write any more."""
+    async with socket_server(keeps_alive(answer("a")), server_context) as url:
+        endpoint = Endpoint(base_url=url, tls=TLSSettings(ca_file=str(ca_file)))
+        stream = await Dialer(endpoint, trio_tls=trio_tls).open(Progress("localhost"))
+        await trio.aclose_forcefully(stream)
+    assert isinstance(stream, trio.SSLStream) == trio_tls
+
+
+async def test_sockets_go_over_trios_tls_as_well(
+    server_context: ssl.SSLContext, ca_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They ask for it in the same way."""
+    monkeypatch.delattr(TLSStream, "do_handshake")
+    route = next(route for route in SOCKET_ROUTES if route.tls)
+    async with (
+        route.over_sockets(server_context, ca_file) as site,
+        open_provider(site.section, trio_tls=True) as provider,
+        provider.complete(route.messages) as stream,
+    ):
+        assert (await stream.collect()).text == TEXT
 
 
 async def test_a_unix_socket_takes_the_place_of_host_and_port(tmp_path: Path) -> None:

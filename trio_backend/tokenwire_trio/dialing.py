@@ -51,15 +51,22 @@ class Dialer:
         endpoint: Where it is, and how to get there.
         proxy: What to go through; the endpoint's own settings may leave that to the environment.
         dial: Opens the stream to the provider, or to the proxy, in place of name look-up and TCP.
+        trio_tls: Put trio's `SSLStream` on top of streams, in place of our own.
     """
 
     def __init__(
-        self, endpoint: Endpoint, proxy: ProxySettings | None = None, dial: Dial | None = None
+        self,
+        endpoint: Endpoint,
+        proxy: ProxySettings | None = None,
+        dial: Dial | None = None,
+        *,
+        trio_tls: bool = False,
     ) -> None:
         self.origin: Origin = Origin.from_url(endpoint.base_url)
         self._endpoint = endpoint
         self._proxy = proxy
         self._dial = dial
+        self._trio_tls = trio_tls
         self._handshakes = trio.CapacityLimiter(HANDSHAKES_AT_ONCE)
         self._context: ssl.SSLContext | None = None
         self._proxy_context: ssl.SSLContext | None = None
@@ -107,11 +114,13 @@ class Dialer:
     ) -> trio.abc.Stream:
         assert context is not None  # see `prepare`
         progress.phase = "tls"
+        name = host.rstrip(".")  # a dot makes it absolute for DNS; certificates name it without
+        make_secure = trio.SSLStream[trio.abc.Stream] if self._trio_tls else TLSStream
         async with _closed_on_failure(stream), self._handshakes:
-            # A dot at its end makes a name absolute for DNS; certificates name it without.
-            secure = TLSStream(stream, context, host.rstrip("."))
+            secure = make_secure(stream, context, server_hostname=name)
             await secure.do_handshake()
-        progress.found(secure)
+        if isinstance(secure, TLSStream):
+            progress.found(secure)
         return secure
 
     async def _reach(self, progress: Progress) -> trio.abc.Stream:

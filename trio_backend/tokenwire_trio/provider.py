@@ -50,6 +50,10 @@ class HTTPProvider:
         h11_only: Have h11 read the body of every answer, where its chunks are otherwise read in a
             quicker way that accepts the same (see `plain_chunks`). For comparison, and to be on the
             safe side.
+        trio_tls: Use trio's `SSLStream`, where TLS otherwise has a quicker stream of our own (see
+            `tls_stream`). For comparison, too. It can't read once a write has failed: where a
+            server refuses a request and closes before it has read all of it, you get a
+            `NetworkError` and not the refusal.
 
     Attributes:
         section: What it was opened with.
@@ -70,6 +74,7 @@ class HTTPProvider:
         observer: Observer | None = None,
         wires: Iterable[Wire] = (),
         h11_only: bool = False,
+        trio_tls: bool = False,
     ) -> None:
         if self.kinds and section.kind not in self.kinds:
             raise ConfigError(
@@ -87,7 +92,9 @@ class HTTPProvider:
         self._defaults = section.defaults
         self.section: Final = section
         self._credentials = Credentials(section.endpoint.credential, self._name)
-        self._dialer = Dialer(section.endpoint, proxy_for(section.endpoint), dial)
+        self._dialer = Dialer(
+            section.endpoint, proxy_for(section.endpoint), dial, trio_tls=trio_tls
+        )
         self._observer = observer
         self._h11_only = h11_only
 
@@ -229,6 +236,7 @@ def open_provider(
     dial: Dial | None = None,
     wires: Iterable[Wire] = (),
     h11_only: bool = False,
+    trio_tls: bool = False,
 ) -> AbstractAsyncContextManager[HTTPProvider]:
     """Open a provider of any kind, and close its connections at the end of the block.
 
@@ -237,6 +245,7 @@ def open_provider(
         dial: See `HTTPProvider`.
         wires: See `HTTPProvider`.
         h11_only: See `HTTPProvider`.
+        trio_tls: See `HTTPProvider`.
 
     Returns:
         A context manager that gives the provider. Opening it moves no byte.
@@ -248,8 +257,8 @@ def open_provider(
     if section.kind in SOCKET_KINDS:
         from tokenwire_trio.socket_provider import SocketProvider  # which imports this module
 
-        return SocketProvider(section, dial=dial)
-    return HTTPProvider(section, dial=dial, wires=wires, h11_only=h11_only)
+        return SocketProvider(section, dial=dial, trio_tls=trio_tls)
+    return HTTPProvider(section, dial=dial, wires=wires, h11_only=h11_only, trio_tls=trio_tls)
 
 
 def proxy_for(endpoint: Endpoint) -> ProxySettings | None:

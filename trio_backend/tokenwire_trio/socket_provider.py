@@ -46,6 +46,7 @@ class SocketProvider(HTTPProvider):
         section: Wire format, endpoint and default settings, for instance ``config.provider``.
         dial: See `HTTPProvider`.
         observer: Watches how every call gets on.
+        trio_tls: See `HTTPProvider`.
 
     Raises:
         ConfigError: If the wire format is unknown or not spoken over a socket, or what the
@@ -61,8 +62,9 @@ class SocketProvider(HTTPProvider):
         *,
         dial: Dial | None = None,
         observer: Observer | None = None,
+        trio_tls: bool = False,
     ) -> None:
-        super().__init__(section, dial=dial, observer=observer)
+        super().__init__(section, dial=dial, observer=observer, trio_tls=trio_tls)
         self._socket_wire = socket_wire_by_kind(section.kind)
         self._pool = SocketPool(self._socket_wire, section.endpoint, self._dialer, observer)
         self._tasks: AbstractAsyncContextManager[trio.Nursery] | None = None
