@@ -37,10 +37,6 @@ class Limit:
         return attrs.evolve(self, at=min(self.at, trio.current_time() + seconds))
 
 
-def _sooner(one: Limit, other: Limit) -> Limit:
-    return one if one.at <= other.at else other
-
-
 @final
 class CallClock:
     """Keeps the time of one call, from the moment of its construction."""
@@ -50,7 +46,6 @@ class CallClock:
         "_ends_at",
         "_first_byte",
         "_first_token",
-        "_gap",
         "_gap_used",
         "_request_sent",
         "_spans",
@@ -65,10 +60,10 @@ class CallClock:
 
     def __init__(self, deadlines: Deadlines) -> None:
         self._spans = deadlines
-        self._gap = inf if deadlines.gap is None else deadlines.gap
-        self._started = trio.current_time()
-        self._ends_at = self._limit("total", self._started)
         self.begin_request()
+        self._started = self._request_sent
+        total = inf if deadlines.total is None else deadlines.total
+        self._ends_at = Limit("total", self._started + total)
 
     def begin_request(self) -> None:
         """Note that nothing has happened of the request that is about to be made.
@@ -89,9 +84,11 @@ class CallClock:
             total=self._total,
         )
 
-    def _limit(self, name: DeadlineName, begins: float) -> Limit:
-        span: float | None = getattr(self._spans, name)
-        return Limit(name, inf if span is None else begins + span)
+    def _limit(self, name: DeadlineName, span: float | None, begins: float) -> Limit:
+        """Return a deadline, unless the whole call's is sooner."""
+        if span is None or begins + span > self._ends_at.at:
+            return self._ends_at
+        return Limit(name, begins + span)
 
     def call_limit(self) -> Limit:
         """Return the deadline for what no other is about."""
@@ -99,21 +96,24 @@ class CallClock:
 
     def pool_limit(self) -> Limit:
         """Return the deadline for the waiting for a free connection, which begins now."""
-        return _sooner(self._limit("pool", trio.current_time()), self._ends_at)
+        return self._limit("pool", self._spans.pool, trio.current_time())
 
     def connect_limit(self) -> Limit:
         """Return the deadline for connecting, which begins now."""
-        return _sooner(self._limit("connect", trio.current_time()), self._ends_at)
+        return self._limit("connect", self._spans.connect, trio.current_time())
 
     def send_limit(self) -> Limit:
         """Return the deadline for writing the request, which begins now."""
-        return _sooner(self._limit("send", trio.current_time()), self._ends_at)
+        return self._limit("send", self._spans.send, trio.current_time())
 
     def head_limit(self) -> Limit:
         """Return the deadline for the response head."""
-        first_byte = self._limit("first_byte", self._request_sent)
-        first_token = self._limit("first_token", self._request_sent)
-        return _sooner(_sooner(first_byte, first_token), self._ends_at)
+        first_byte = self._limit("first_byte", self._spans.first_byte, self._request_sent)
+        first_token = self._first_token_limit()
+        return first_byte if first_byte.at <= first_token.at else first_token
+
+    def _first_token_limit(self) -> Limit:
+        return self._limit("first_token", self._spans.first_token, self._request_sent)
 
     def begin_wait(self) -> Limit:
         """Note that somebody waits for a token from now on, and return the deadline for it.
@@ -123,9 +123,8 @@ class CallClock:
         """
         self._waiting_since = trio.current_time()
         if self._first_token is None:
-            return _sooner(self._limit("first_token", self._request_sent), self._ends_at)
-        gap_ends_at = self._waiting_since - self._gap_used + self._gap
-        return self._ends_at if self._ends_at.at < gap_ends_at else Limit("gap", gap_ends_at)
+            return self._first_token_limit()
+        return self._limit("gap", self._spans.gap, self._waiting_since - self._gap_used)
 
     def end_wait(self, *, with_token: bool) -> None:
         """Note that nobody waits any more, because a token came or for another reason."""
