@@ -22,7 +22,7 @@ from tokenwire_trio import HTTPProvider, HTTPTokenStream
 _PHASES: Final = {
     "_connect": "connect",
     "_send": "send",
-    "_receive_head": "first byte",
+    "receive_head": "first byte",
     "receive": "mid-stream",
     "aclose": "close",
 }

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final, TypeVar, final
 
 import attrs
+import h11
 import trio
 
 from tokenwire.errors import NetworkError, ProviderError
@@ -21,8 +22,8 @@ from tokenwire.response import ResponseInfo
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.deadlines import CallClock
-from tokenwire_trio.failures import TransportError, attempt
-from tokenwire_trio.http1 import RequestCycle, ResponseHead
+from tokenwire_trio.failures import TransportError, attempt, attempt_in_turn
+from tokenwire_trio.http1 import BodyPart, PeerClosedError, RequestCycle, ResponseHead
 from tokenwire_trio.tap import ReceivingExchange
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Call:
     """
 
     __slots__ = (
+        "_at_hand",
         "_connection",
         "_cycle",
         "_draining",
@@ -82,6 +84,7 @@ class Call:
         self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes, h11_only=h11_only)
         self._lease = connections.lease()
         self._connection: HTTPConnection | None = None
+        self._at_hand: Events = []  # what came along with the head
         self._draining = False
         self._progress = connections.progress()
 
@@ -100,15 +103,18 @@ class Call:
         connection = await self._connect()
         if isinstance(connection, ProviderError):
             return self._failed(connection)
-        failure = await self._send(connection)
-        head = await self._receive_head(connection, failure)
+        head = self._unless_closed(await self._ask(connection))
         if isinstance(head, ProviderError):
             if isinstance(head, NetworkError) and head.timeout is None:
                 self._lease.went_unanswered()
-            return self._failed(failure or head)
+            return self._failed(head)
+        self.clock.head_received()
         events = self._completed(self.exchange.receive_head(head.status, head.headers))
         self._progress.phase = "body"
-        if head.successful or events:
+        if events:
+            return events
+        if head.successful:
+            self._at_hand = self._read_at_hand()
             return events
         limit = self.clock.call_limit().within(REFUSAL_WAIT_S)
         return self._events_of(await attempt(self._read_events, limit, self._progress))
@@ -124,8 +130,12 @@ class Call:
         """
         if self._connection is None or self._lease.ended:
             raise trio.ClosedResourceError
+        if self._at_hand:
+            events, self._at_hand = self._at_hand, []
+            self.clock.end_wait(with_token=True)
+            return self._completed(events)
         limit = self.clock.begin_wait()
-        events: Events = []
+        events = []
         try:
             events = self._events_of(await attempt(self._read_events, limit, self._progress))
         finally:
@@ -193,44 +203,56 @@ class Call:
             self._connection = connection
         return connection
 
-    async def _send(self, connection: HTTPConnection) -> TransportError | None:
+    async def _ask(self, connection: HTTPConnection) -> ResponseHead | TransportError:
+        """Send the request and wait for the response head.
+
+        Returns:
+            The head also where the request could not be sent, if the server says why.
+        """
+        send = partial(self._send, connection)
+        receive_head = partial(connection.receive_head, self._cycle)
+        limits = self.clock.send_limit(), self.clock.head_limit
+        outcome = await attempt_in_turn(send, receive_head, limits, self._progress)
+        timed_out = isinstance(outcome, NetworkError) and outcome.timeout is not None
+        if self._progress.phase == "head" or timed_out:
+            return outcome
+        self._request_is_out()
+        limit = self.clock.head_limit().within(EARLY_ANSWER_WAIT_S)
+        head = await attempt(receive_head, limit, self._progress)
+        return head if isinstance(head, ResponseHead) else outcome
+
+    async def _send(self, connection: HTTPConnection) -> None:
         self._progress.phase = "send"
         self._progress.sent = "partly"
-        step = partial(connection.send, self._cycle)
-        limit = self.clock.send_limit()
-        sent = self._unless_closed(await attempt(step, limit, self._progress))
+        if await connection.send(self._cycle):
+            self._progress.sent = "all"
+        self._request_is_out()
+
+    def _request_is_out(self) -> None:
         self._cycle.forget_request()
         self.clock.request_sent()
-        if isinstance(sent, ProviderError):
-            return sent
-        if sent:
-            self._progress.sent = "all"
-        return None
-
-    async def _receive_head(
-        self, connection: HTTPConnection, failure: TransportError | None
-    ) -> ResponseHead | TransportError:
-        if isinstance(failure, NetworkError) and failure.timeout is not None:
-            return failure
         self._progress.phase = "head"
-        limit = self.clock.head_limit()
-        if failure is not None:
-            limit = limit.within(EARLY_ANSWER_WAIT_S)
-        step = partial(connection.receive_head, self._cycle)
-        head = self._unless_closed(await attempt(step, limit, self._progress))
-        if isinstance(head, ResponseHead):
-            self.clock.head_received()
-        return head
+
+    def _read_at_hand(self) -> Events:
+        """Read what came along with the head: it need not be waited for."""
+        with suppress(PeerClosedError, h11.RemoteProtocolError):  # which reading on raises again
+            part = self._cycle.next_part()
+            if part is not None:
+                return self._events_in(part)
+        return []
 
     async def _read_events(self) -> Events:
         assert self._connection is not None  # or there were no answer
-        while True:
-            part = await self._connection.receive_part(self._cycle)
-            events = self.exchange.receive_data(part.data)
-            if part.complete:
-                events += self.exchange.receive_eof(clean=True)
-            if events:
-                return events
+        events: Events = []
+        while not events:
+            events = self._events_in(await self._connection.receive_part(self._cycle))
+        return events
+
+    def _events_in(self, part: BodyPart) -> Events:
+        events = self.exchange.receive_data(part.data)
+        if part.complete:
+            events += self.exchange.receive_eof(clean=True)
+        return events
 
     def _events_of(self, outcome: Events | TransportError) -> Events:
         """Return what came of reading events, a failure as the last of them."""

@@ -60,6 +60,38 @@ async def attempt(
         return failure
 
 
+async def attempt_in_turn(
+    first: Callable[[], Awaitable[object]],
+    then: Callable[[], Awaitable[T]],
+    limits: tuple[Limit, Callable[[], Limit]],
+    progress: Progress,
+) -> T | TransportError:
+    """Do two steps like `attempt`, with a scope for both of them: to move it costs less.
+
+    Args:
+        first: What to do.
+        then: What to do after it.
+        limits: The deadline of the first step, and what tells that of the second as it begins.
+        progress: Where it is done; the steps may move it on.
+
+    Returns:
+        What the second step returns, or the error of either.
+    """
+    limit, limit_then = limits
+    try:
+        with trio.CancelScope(deadline=limit.at) as scope:
+            await first()
+            limit = limit_then()
+            scope.deadline = limit.at
+            return await then()
+        return timed_out(limit, progress)
+    except Exception as error:
+        failure = translate(error, progress)
+        if failure is None:
+            raise
+        return failure
+
+
 def translate(  # noqa: PLR0911  # one for each kind of exception
     error: Exception, progress: Progress
 ) -> TransportError | None:
