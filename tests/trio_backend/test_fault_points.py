@@ -66,8 +66,8 @@ def check(failed: Failed, fault: Fault, lasting: bool) -> None:
     if error is None:
         return
     phases = _PHASES[failed.operation or "close"]
-    if lasting and failed.operation == "receive":
+    if failed.operation == "receive" and (lasting or fault is Fault.EOF):
         # A failure to receive does not yet end a call that is sending, and one that is met on a
-        # kept connection makes it open another.
+        # kept connection makes it open another. To TLS an end lasts.
         phases = phases | {"send", "tcp"}
     assert error.phase in phases

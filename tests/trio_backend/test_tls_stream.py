@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -200,6 +202,66 @@ async def test_the_rest_of_a_record_is_not_waited_for(
         assert await client.receive_some(1) == b"d"
         assert await client.receive_some(2) == b"at"
         assert await client.receive_some() == b"a"
+
+
+class MallocInfo(ctypes.Structure):
+    """What glibc tells of the memory that it gave out."""
+
+    _fields_ = (  # type: ignore[mutable-override]  # typeshed lets it be changed later
+        ("arena", ctypes.c_size_t),
+        ("ordblks", ctypes.c_size_t),
+        ("smblks", ctypes.c_size_t),
+        ("hblks", ctypes.c_size_t),
+        ("hblkhd", ctypes.c_size_t),  # bytes in blocks of their own
+        ("usmblks", ctypes.c_size_t),
+        ("fsmblks", ctypes.c_size_t),
+        ("uordblks", ctypes.c_size_t),  # bytes in use in the heap
+        ("fordblks", ctypes.c_size_t),
+        ("keepcost", ctypes.c_size_t),
+    )
+
+
+@pytest.fixture
+def bytes_in_use() -> Callable[[], int]:
+    """Give what tells how much memory is in use beside Python's small objects."""
+    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    if mallinfo2 is None:
+        pytest.skip("only glibc 2.33 and newer tell")
+    mallinfo2.restype = MallocInfo
+
+    def in_use() -> int:
+        info = mallinfo2()
+        return int(info.uordblks + info.hblkhd)
+
+    return in_use
+
+
+async def test_nothing_is_held_ready_for_a_write_while_an_answer_is_read(
+    pairs: TLSPairs, bytes_in_use: Callable[[], int]
+) -> None:
+    """OpenSSL takes a buffer of 16 KiB when session tickets come, and an answer may be long."""
+    client, server = await pairs.over(memory_stream_pair())
+    await client.send_all(b"question")
+    await server.receive_some()
+    await server.send_all(b"answer")
+    await client.receive_some()
+    before = bytes_in_use()
+    client.session.write(b"")  # which would free it
+    assert before - bytes_in_use() < 1024
+
+
+async def test_a_large_request_leaves_little_behind(
+    pairs: TLSPairs, bytes_in_use: Callable[[], int]
+) -> None:
+    """What it was encrypted in never shrinks."""
+    client, server = await pairs.over(lockstep_stream_pair())
+    before = bytes_in_use()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.send_all, bytes(1_000_000))
+        left = 1_000_000
+        while left:
+            left -= len(await server.receive_some())
+    assert bytes_in_use() - before < 128 * 1024
 
 
 async def test_an_end_without_goodbye_is_no_clean_end(pairs: TLSPairs) -> None:

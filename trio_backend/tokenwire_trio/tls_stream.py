@@ -21,11 +21,12 @@ import trio
 
 from tokenwire_trio.conflict import ConflictDetector
 
-#: Most bytes to take from the transport at once: the records of many tokens.
-_READ_BYTES: Final = 64 * 1024
+#: Most bytes to take from the transport at once: the records of many tokens. OpenSSL's memory
+#: buffers never shrink, so this bounds what one read leaves behind for as long as the stream lasts.
+_READ_BYTES: Final = 32 * 1024
 
-#: Most bytes to encrypt before they are sent, which bounds the memory that a large request takes.
-_WRITE_BYTES: Final = 256 * 1024
+#: Most bytes to encrypt before they are sent, for the same reason.
+_WRITE_BYTES: Final = 32 * 1024
 
 #: No TLS record holds more (RFC 8446 section 5.1).
 _RECORD_BYTES: Final = 16 * 1024
@@ -49,6 +50,7 @@ class TLSStream(trio.abc.Stream):
         "_closed",
         "_drained",
         "_flush_order",
+        "_holds_write_buffer",
         "_incoming",
         "_one_receiver",
         "_one_sender",
@@ -74,6 +76,8 @@ class TLSStream(trio.abc.Stream):
         self._can_send = True
         # There is nothing to decrypt until more has come: to try it costs an exception.
         self._drained = False
+        # For what is written next; see `_give_back_write_buffer`.
+        self._holds_write_buffer = True
         self._closed = False
 
     async def do_handshake(self) -> None:
@@ -159,8 +163,20 @@ class TLSStream(trio.abc.Stream):
                     await self._answer()
                 self._take(await self.transport.receive_some(_READ_BYTES))
                 data = self._decrypt(most)
+                if self._holds_write_buffer or data is None:
+                    self._give_back_write_buffer()
+                    self._holds_write_buffer = data is None
                 if data is not None:
                     return data
+
+    def _give_back_write_buffer(self) -> None:
+        """Have OpenSSL free what it holds for the next write: 16 KiB, while the answer may be long.
+
+        It takes that for session tickets, which servers send behind the handshake, and frees it
+        with a write. An empty one makes no record.
+        """
+        with suppress(ssl.SSLError):  # a renegotiation waits for the peer; TLS 1.3 dropped those
+            self._tls.write(b"")
 
     def _decrypt(self, most: int) -> bytes | None:
         """Read up to `most` bytes from the records at hand.
