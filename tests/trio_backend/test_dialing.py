@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 from tests.trio_backend.providers import HELLO, provider_section, streaming
 from tests.trio_backend.servers import Handler, ServerSide, answer, keeps_alive, socket_server
@@ -43,7 +44,29 @@ async def test_only_so_many_handshakes_are_under_way_at_a_time(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """OpenSSL takes most memory meanwhile. Where one ends, the next begins."""
-    servers: list[trio.abc.Stream] = []  # of the handshakes that have begun
+    servers = _begin_handshakes(5, 2, nursery, monkeypatch)
+    for ended in range(5):
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(servers) == min(5, ended + 2)
+        await servers[ended].send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+async def test_no_handshake_waits_for_ever_for_others(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    """Some servers behind an address may answer none, while the others do."""
+    servers = _begin_handshakes(5, 2, nursery, monkeypatch)
+    await trio.sleep(dialing.HANDSHAKE_TURN_S + 1)
+    assert len(servers) == 5
+    for server in servers:
+        await server.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def _begin_handshakes(
+    count: int, at_once: int, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> list[trio.abc.Stream]:
+    """Open streams that will fail, and return the server's ends of those that are so far."""
+    servers: list[trio.abc.Stream] = []
 
     async def dial(host: str, port: int) -> trio.abc.Stream:
         client, server = trio.testing.memory_stream_pair()
@@ -58,14 +81,11 @@ async def test_only_so_many_handshakes_are_under_way_at_a_time(
         with pytest.raises(OSError, match="SSL"):
             await dialer.open(Progress("host.example:443"))
 
-    monkeypatch.setattr(dialing, "HANDSHAKES_AT_ONCE", 2)
+    monkeypatch.setattr(dialing, "HANDSHAKES_AT_ONCE", at_once)
     dialer = Dialer(Endpoint(base_url="https://host.example"), dial=dial)
-    for _ in range(5):
+    for _ in range(count):
         nursery.start_soon(open_in_vain)
-    for ended in range(5):
-        await trio.testing.wait_all_tasks_blocked()
-        assert len(servers) == min(5, ended + 2)
-        await servers[ended].send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    return servers
 
 
 @pytest.mark.parametrize("trio_tls", [False, True])

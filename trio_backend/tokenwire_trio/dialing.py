@@ -42,6 +42,9 @@ HAS_UNIX_SOCKETS: Final = hasattr(socket, "AF_UNIX")
 #: the first ones would be later, and the last one no sooner.
 HANDSHAKES_AT_ONCE: Final = 256
 
+#: How long the next one waits for its turn. Some servers never answer, and must not hold up others.
+HANDSHAKE_TURN_S: Final = 5.0
+
 
 @final
 class Dialer:
@@ -116,12 +119,23 @@ class Dialer:
         progress.phase = "tls"
         name = host.rstrip(".")  # a dot makes it absolute for DNS; certificates name it without
         make_secure = trio.SSLStream[trio.abc.Stream] if self._trio_tls else TLSStream
-        async with _closed_on_failure(stream), self._handshakes:
+        async with _closed_on_failure(stream), self._turn():
             secure = make_secure(stream, context, server_hostname=name)
             await secure.do_handshake()
         if isinstance(secure, TLSStream):
             progress.found(secure)
         return secure
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncGenerator[None, None]:
+        """Wait for a turn, and have it until the block is done."""
+        with trio.move_on_after(HANDSHAKE_TURN_S) as waiting:
+            await self._handshakes.acquire()
+        try:
+            yield
+        finally:
+            if not waiting.cancelled_caught:
+                self._handshakes.release()
 
     async def _reach(self, progress: Progress) -> trio.abc.Stream:
         """Open a stream to the provider, without its TLS."""
