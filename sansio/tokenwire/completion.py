@@ -137,23 +137,27 @@ class _Pieces:
     character outside of the first 65,536 makes a str four times as large.
     """
 
-    __slots__ = ("_utf8",)
+    __slots__ = ("utf8",)
 
     def __init__(self) -> None:
-        self._utf8 = bytearray()
+        self.utf8 = bytearray()
 
     def add(self, piece: str) -> None:
-        self._utf8 += piece.encode("utf-8", "surrogatepass")  # a caller's own tokens may be torn
+        self.utf8 += piece.encode("utf-8", "surrogatepass")  # a caller's own tokens may be torn
 
     def text(self) -> str:
-        return self._utf8.decode("utf-8", "surrogatepass")
+        return self.utf8.decode("utf-8", "surrogatepass")
 
 
 class _TextBlock(_Pieces):
     __slots__ = ()
 
+    def goes_on_with(self, token: Token) -> bool:
+        """Whether a token does nothing but go on with this block."""
+        return type(token) is TextDelta and token.choice == 0 and token.logprobs is None
+
     def going_on(self, tokens: Sequence[Token]) -> list[str]:
-        """Return the texts of those tokens that do nothing but go on with this block."""
+        """Return the texts of those that do: a call for each would double what it takes."""
         return [
             token.text
             for token in tokens
@@ -171,8 +175,12 @@ class _ReasoningBlock(_Pieces):
         super().__init__()
         self.signature: str | None = None
 
+    def goes_on_with(self, token: Token) -> bool:
+        """Whether a token does nothing but go on with this block."""
+        return type(token) is ReasoningDelta and token.choice == 0 and token.signature is None
+
     def going_on(self, tokens: Sequence[Token]) -> list[str]:
-        """Return the texts of those tokens that do nothing but go on with this block."""
+        """Return the texts of those that do: a call for each would double what it takes."""
         return [
             token.text
             for token in tokens
@@ -320,15 +328,29 @@ class CompletionBuilder:
         Returns:
             How many of them were taken before the bound was reached: normally all.
         """
-        if self._open is not None:
-            # Nearly all reads bring tokens that all go on with the same block.
-            texts = self._open.going_on(tokens)
-            text = "".join(texts)
-            size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
-            if len(texts) == len(tokens) and size <= self._max_bytes:
-                self._open.add(text)
-                self._bytes = size
+        block = self._open
+        if block is not None:
+            # Nearly all reads bring tokens that all go on with the same block, live streams one.
+            if len(tokens) == 1 and block.goes_on_with(tokens[0]):
+                text = tokens[0].text
+                size = self._bytes + (len(text) if text.isascii() else 4 * len(text))
+                if size <= self._max_bytes:
+                    block.utf8 += text.encode("utf-8", "surrogatepass")
+                    self._bytes = size
+                    return 1
+            if self._take_at_once(block, tokens):
                 return len(tokens)
+        if len(tokens) <= 2:
+            return self._take_each(tokens)
+        # The first token of an answer opens the block of the others, and the last one is its end.
+        first, others, last = tokens[:1], tokens[1:-1], tokens[-1:]
+        taken = self._take_each(first)
+        if taken and self._open is not None and self._take_at_once(self._open, others):
+            return taken + len(others) + self._take_each(last)
+        return taken + self._take_each(tokens[taken:])
+
+    def _take_each(self, tokens: Sequence[Token]) -> int:
+        """Take tokens one by one up to the bound; return how many."""
         for taken, token in enumerate(tokens):
             size = self._bytes + self._cost(token)
             if size > self._max_bytes:
@@ -336,6 +358,17 @@ class CompletionBuilder:
             self._bytes = size
             self._add(token)
         return len(tokens)
+
+    def _take_at_once(self, block: _TextBlock | _ReasoningBlock, tokens: Sequence[Token]) -> bool:
+        """Take tokens that all go on with a block; return False if there is more to one of them."""
+        texts = block.going_on(tokens)
+        text = "".join(texts)
+        size = self._bytes + (len(text) if text.isascii() else sum(map(_size, texts)))
+        if len(texts) < len(tokens) or size > self._max_bytes:
+            return False
+        block.add(text)
+        self._bytes = size
+        return True
 
     def _add(self, token: Token) -> None:
         if isinstance(token, End):

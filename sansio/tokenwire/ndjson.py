@@ -7,10 +7,12 @@ as they please, so a line may come in any number of pieces; time is linear in th
 
 from __future__ import annotations
 
-from typing import final
+from typing import Final, final
 
 from tokenwire.endpoint import Limits
 from tokenwire.sse import LimitExceeded
+
+_LF: Final = 10
 
 
 @final
@@ -23,6 +25,8 @@ class NDJSONDecoder:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
+        # No line in so many bytes can exceed its limit; none is harmless once one did.
+        self._harmless_bytes = self._limits.line_bytes
         self._line = bytearray()
         self._silent_bytes = 0
         self._exceeded = False
@@ -34,6 +38,12 @@ class NDJSONDecoder:
             The lines that these bytes completed, without their ends. A `LimitExceeded` is the last
             item that ever comes.
         """
+        if data[-1:] == b"\n" and not self._line and len(data) <= self._harmless_bytes:
+            # Live streams bring lines one by one.
+            line = data[:-1]
+            if _LF not in line and (text := line.strip()):
+                self._silent_bytes = 0
+                return [text]
         items: list[bytes | LimitExceeded] = []
         if not self._exceeded:
             self._receive_lines(data, items)
@@ -46,7 +56,7 @@ class NDJSONDecoder:
         return line or None
 
     def _receive_lines(self, data: bytes, items: list[bytes | LimitExceeded]) -> None:
-        is_harmless = len(self._line) + len(data) <= self._limits.line_bytes
+        is_harmless = len(self._line) + len(data) <= self._harmless_bytes
         *lines, rest = data.split(b"\n")
         if lines and self._line:
             lines[0] = bytes(self._line) + lines[0]
@@ -77,5 +87,6 @@ class NDJSONDecoder:
 
     def _exceed(self, limit: str, bound: int, items: list[bytes | LimitExceeded]) -> None:
         self._exceeded = True
+        self._harmless_bytes = 0
         self._line = bytearray()
         items.append(LimitExceeded(limit, bound))

@@ -96,6 +96,10 @@ class EventRun(msgspec.Struct, frozen=True, gc=False):
         """Return them one by one."""
         return [ServerSentEvent(data, self.event, self.id) for data in self.data]
 
+    def part(self, begin: int, end: int | None = None) -> EventRun:
+        """Return a slice of it, which took at most as many bytes."""
+        return EventRun(self.data[begin:end], self.event, self.id, self.size)
+
 
 @final
 class SSEDecoder:
@@ -110,8 +114,10 @@ class SSEDecoder:
 
     def __init__(self, limits: Limits | None = None, *, error_field: bool = False) -> None:
         self._limits = limits or Limits()
-        # No line and no event in so many bytes can exceed its limit; none once one did.
-        self._harmless_bytes = min(self._limits.line_bytes, self._limits.event_bytes)
+        # So many bytes cannot exceed a limit; not one byte is harmless once a limit was exceeded.
+        self._harmless_bytes = min(
+            self._limits.line_bytes, self._limits.event_bytes, self._limits.silent_bytes
+        )
         self._error_field = error_field
         self._bom_left: bytes = _BOM  # what may still come of a leading byte order mark
         self._after_cr = False  # the last byte was a CR: an LF now belongs to it
@@ -167,30 +173,27 @@ class SSEDecoder:
         Returns:
             What `receive_data` would, with events that are alike left together.
         """
-        items: list[SSEItem | EventRun] = []
         if self._bom_left:
             data = self._skip_bom(data)
-        if self._exceeded or not data:
-            return items
-        if self._after_cr or _CR in data:
+        if _CR in data or (self._after_cr and data):
             data = self._end_lines_with_lf(data)
-        end = data.rfind(b"\n\n") + 2
-        if end > 1 and (self._block_started or self._line):
-            data = self._complete_block(data, items)
-            end = data.rfind(b"\n\n") + 2
-        if end > 1:
-            blocks, data = data[:end], data[end:]
+        if not (self._line or self._block_started) and data[-2:] == b"\n\n":
+            # Live streams bring events one by one, each like the one before.
+            size, begin = len(data), len(self._run_head)
             if (
-                end <= self._harmless_bytes
-                and end + self._silent_bytes <= self._limits.silent_bytes
-                and (read := self._read_run(blocks) or self._read_named(blocks))
+                data[:begin] == self._run_head
+                and _LF not in (value := data[begin:-2])
+                and size + self._silent_bytes <= self._harmless_bytes
             ):
                 self._silent_bytes = 0
-                items += read
-            else:
-                self._receive_lines(blocks, items)
-        if data:
-            self._receive_lines(data, items)
+                return [EventRun([value], self._run_type, self._last_event_id, size)]
+        items: list[SSEItem | EventRun] = []
+        if self._exceeded:
+            return items
+        if _LF in data:
+            self._receive_blocks(data, items)
+        else:
+            self._receive_rest(data, items)
         return items
 
     def receive_eof(self) -> ServerSentEvent | None:
@@ -234,6 +237,24 @@ class SSEDecoder:
         self._after_cr = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
+    def _receive_blocks(self, data: bytes, items: list[SSEItem | EventRun]) -> None:
+        """Take bytes with ends of lines: blocks that are all alike at once, the rest by lines."""
+        end = data.rfind(b"\n\n") + 2
+        if end > 1 and (self._block_started or self._line):
+            data = self._complete_block(data, items)
+            end = data.rfind(b"\n\n") + 2
+        if end > 1:
+            blocks, data = data[:end], data[end:]
+            if end + self._silent_bytes <= self._harmless_bytes and (
+                read := self._read_run(blocks) or self._read_named(blocks)
+            ):
+                self._silent_bytes = 0
+                items += read
+            else:
+                self._receive_lines(blocks, items)
+        if data:
+            self._receive_lines(data, items)
+
     def _complete_block(self, data: bytes, items: list[SSEItem | EventRun]) -> bytes:
         """Complete the block that an earlier read began; return what begins with a whole block."""
         if self._block_started:
@@ -249,14 +270,10 @@ class SSEDecoder:
         """Read blocks that are all alike; return nothing if they are not."""
         if not (blocks.startswith(self._run_head) or self._begins_run(blocks)):
             return []
-        size, begin = len(blocks), len(self._run_head)
-        if blocks.find(b"\n", begin) == size - 2:
-            run = [blocks[begin:-2]]  # a single one, as live streams bring
-        else:
-            run = blocks[begin:-2].split(b"\n\n" + self._run_head)
-            if [data for data in run if _LF in data]:
-                return []
-        return [EventRun(run, self._run_type, self._last_event_id, size)]
+        run = blocks[len(self._run_head) : -2].split(b"\n\n" + self._run_head)
+        if [data for data in run if _LF in data]:
+            return []
+        return [EventRun(run, self._run_type, self._last_event_id, len(blocks))]
 
     def _begins_run(self, blocks: bytes) -> bool:
         """Take note of what stands before the data of the first block, if that may repeat."""
@@ -284,19 +301,22 @@ class SSEDecoder:
         return events if is_uniform else []
 
     def _receive_lines(self, data: bytes, items: list[SSEItem | EventRun]) -> None:
-        """Take bytes of any kind, line by line; one without an end waits for it in `_line`."""
-        rest = data
-        if _LF in data:  # often it is not, where a line comes in many pieces
-            *lines, rest = data.split(b"\n")
+        """Take bytes of any kind, line by line."""
+        *lines, rest = data.split(b"\n")
+        if lines:
             lines[0] = b"".join((self._line, lines[0]))
             self._line.clear()
-            for line in lines:
-                if not self._exceeded:
-                    self._receive_line(line, items)
+        for line in lines:
+            if not self._exceeded:
+                self._receive_line(line, items)
         if not self._exceeded:
-            self._line += rest
-            if len(self._line) > self._limits.line_bytes:
-                self._exceed("line_bytes", self._limits.line_bytes, items)
+            self._receive_rest(rest, items)
+
+    def _receive_rest(self, data: bytes, items: list[SSEItem | EventRun]) -> None:
+        """Take more of a line, which waits for its end in `_line`."""
+        self._line += data
+        if len(self._line) > self._limits.line_bytes:
+            self._exceed("line_bytes", self._limits.line_bytes, items)
 
     def _receive_line(self, line: bytes, items: list[SSEItem | EventRun]) -> None:
         """Interpret one line without its end ("process the field" in the standard)."""

@@ -297,7 +297,7 @@ def test_types_are_hashable_where_they_can_be() -> None:
     assert hash(completion) == hash(put_together(TextDelta("a"), END))
 
 
-@pytest.mark.parametrize("text", ["ab", "äb", "ä", "😀"])
+@pytest.mark.parametrize("text", ["ab", "äb", "ä", "😀", "\ud83d"])
 def test_text_costs_the_same_alone_and_among_others(text: str) -> None:
     """Where an answer is cut off does not depend on how many tokens a read brings."""
     tokens = [TextDelta(text)] * 50

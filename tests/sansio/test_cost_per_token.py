@@ -2,8 +2,9 @@
 
 A call, of a Python function or one in C, is most of what Python does for a token beside decoding
 its JSON, and the same number on every machine. The figures are in ``cost_per_token.json``, each for
-reads that bring many tokens and for reads that bring one. After a change that is worth its calls,
-or that saves some, write them anew: ``python -m tests.sansio.test_cost_per_token``.
+reads that bring many tokens, for one that brings all, and for reads that bring one. After a change
+that is worth its calls, or that saves some, write them anew:
+``python -m tests.sansio.test_cost_per_token``.
 """
 
 from __future__ import annotations
@@ -60,6 +61,8 @@ TOKENS: Final = {
 FIGURES: Final = Path(__file__).with_name("cost_per_token.json")
 READ_BYTES: Final = 16 * 1024
 MEASURED_TOKENS: Final = 300
+#: Tokens of which twice as many are within the limits of what is read at once.
+TOKENS_AT_ONCE: Final = 80
 TOLERANCE: Final = 0.5
 #: These are calls up to Python 3.11 only.
 _INLINED: Final = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
@@ -92,13 +95,19 @@ def _calls(kind: str, tokens: int, read_bytes: int) -> int:
 
 
 def cost_per_token(kind: str) -> dict[str, float]:
-    """Return the calls that each further token takes, where reads bring many and where one."""
-    sizes = {"many_per_read": READ_BYTES, "one_per_read": len(TOKENS[kind])}
-    few, many = MEASURED_TOKENS, 2 * MEASURED_TOKENS
+    """Return the calls that each further token takes, by how many a read brings."""
+    size = len(TOKENS[kind])
     return {
-        name: round((_calls(kind, many, size) - _calls(kind, few, size)) / (many - few), 2)
-        for name, size in sizes.items()
+        "many_per_read": _further_calls(kind, MEASURED_TOKENS, READ_BYTES),
+        "all_in_one_read": _further_calls(kind, TOKENS_AT_ONCE, 2 * TOKENS_AT_ONCE * size),
+        "one_per_read": _further_calls(kind, MEASURED_TOKENS, size),
     }
+
+
+def _further_calls(kind: str, tokens: int, read_bytes: int) -> float:
+    """Return the calls that each token takes behind so many others."""
+    calls = _calls(kind, 2 * tokens, read_bytes) - _calls(kind, tokens, read_bytes)
+    return round(calls / tokens, 2)
 
 
 def is_no_more(measured: dict[str, float], figures: dict[str, float]) -> bool:

@@ -91,6 +91,14 @@ def test_a_text_ends_the_silence() -> None:
     assert decode(b"\n\n1\n" * 10, Limits(silent_bytes=2)) == [b"1"] * 10
 
 
+def test_a_text_that_comes_alone_ends_the_silence() -> None:
+    """What follows has all of the limit."""
+    decoder = NDJSONDecoder(Limits(silent_bytes=3))
+    assert decoder.receive_data(b"\n\n") == []
+    assert decoder.receive_data(b"1\n") == [b"1"]
+    assert decoder.receive_data(b"\n\n\n") == []
+
+
 def test_limits_of_the_documentation_apply_by_default() -> None:
     """A decoder without arguments is bounded, too."""
     decoder = NDJSONDecoder()

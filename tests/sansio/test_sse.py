@@ -454,11 +454,13 @@ def test_an_event_ends_the_silence() -> None:
 
 @pytest.mark.parametrize("block", [b"data: a\n\n", b"event: x\ndata: a\n\n"])
 def test_plain_blocks_end_the_silence(block: bytes) -> None:
-    """Also where they are split the short way."""
-    decoder = SSEDecoder(Limits(silent_bytes=8 + len(block)))
+    """Also where they are split the short way; what follows has all of the limit."""
+    limit = 8 + len(block)
+    decoder = SSEDecoder(Limits(silent_bytes=limit))
     for _ in range(5):
         assert decoder.receive_data(b": ping\n\n") == []
         assert len(decoder.receive_data(block)) == 1
+    assert decoder.receive_data(b":" * (limit - 1) + b"\n") == []
 
 
 @pytest.mark.parametrize("block", [b"data: a\n\n", b"data: a\n: 3\n\n", b"data: a\r\n\r\n"])
@@ -477,12 +479,15 @@ def test_the_name_of_an_event_is_silent() -> None:
     assert decode(body, Limits(silent_bytes=8)) == [LimitExceeded("silent_bytes", 8)]
 
 
-def test_the_name_of_the_first_of_many_events_is_silent_as_well() -> None:
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_name_of_the_first_event_of_a_read_is_silent_as_well(count: int) -> None:
     """What is read together counts as if it had come line by line."""
-    decoder = SSEDecoder(Limits(silent_bytes=22))
-    decoder.receive_data(b":" * 12 + b"\n\n")
-    items = decoder.receive_data(b"event: x\ndata: a\n\n" * 2)
-    assert items == [LimitExceeded("silent_bytes", 22)]
+    blocks = b"event: x\ndata: a\n\n" * count
+    limit = len(blocks)
+    decoder = SSEDecoder(Limits(silent_bytes=limit))
+    assert len(decoder.receive_data(blocks)) == count
+    assert decoder.receive_data(b":" * (limit - 10) + b"\n\n") == []
+    assert decoder.receive_data(blocks) == [LimitExceeded("silent_bytes", limit)]
 
 
 def test_a_blank_line_that_dispatches_is_not_silent() -> None:

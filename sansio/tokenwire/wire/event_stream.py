@@ -34,9 +34,12 @@ _MIN_FRAME: Final = 7
 
 _TEXT: Final = BodyForm.TEXT  # looking up a member takes longer than what else a small read does
 
-#: Reads a run of events at once if each is a piece of text and nothing else, as nearly all are, and
-#: returns their tokens. Returns none, and keeps nothing in mind, if there is more to one of them.
+#: Reads a run of events up to the first that is more than a piece of text, as hardly any is, and
+#: returns a token for each. Keeps nothing in mind of that one and of what is behind it.
 ReadTexts: TypeAlias = Callable[[EventRun], Sequence[Token]]
+
+#: So many events are read one by one before a run is tried again: what an answer begins with.
+_OPENING_EVENTS: Final = 4
 
 
 class EventReader(Protocol):
@@ -78,8 +81,9 @@ class EventStreamAnswer:
         self, reader: EventReader, limits: Limits, read_texts: ReadTexts | None = None
     ) -> None:
         self._reader = reader
-        self._read_texts = read_texts
+        self._read_texts = read_texts or _read_none
         self._limits = limits
+        self._max_values = limits.json_values
         self._decoder = SSEDecoder(limits, error_field=True)
         self._start = BodyStart(limits)
         self._opening = b""  # begins an excerpt, until an event shows that this is a stream
@@ -103,16 +107,17 @@ class EventStreamAnswer:
         for item in items:
             if type(item) is not EventRun:
                 self._receive_each((item,), tokens)
-            elif (
-                self._read_texts is not None
-                and item.size <= self._limits.json_values
-                and (texts := self._read_texts(item))
-            ):
-                tokens += texts
-                self._silence.bytes = 0
-            else:
+            elif item.size > self._max_values:
                 self._receive_each(item.events(), tokens)
-            if tokens and type(tokens[-1]) is End:
+            else:
+                texts = self._read_texts(item)
+                if texts:
+                    tokens += texts
+                    self._silence.bytes = 0
+                if len(texts) == len(item.data):
+                    continue  # texts are no end
+                self._receive_mixed(item.part(len(texts)), tokens)
+            if _has_ended(tokens):
                 return
 
     def receive_eof(self, tokens: list[Token]) -> None:
@@ -151,9 +156,21 @@ class EventStreamAnswer:
             case _:
                 return b""
 
+    def _receive_mixed(self, run: EventRun, tokens: list[Token]) -> None:
+        """Take events of which the first is more than text, and try once more behind a few."""
+        self._receive_each(run.part(0, _OPENING_EVENTS).events(), tokens)
+        if len(run.data) <= _OPENING_EVENTS or _has_ended(tokens):
+            return
+        rest = run.part(_OPENING_EVENTS)
+        texts = self._read_texts(rest)
+        if texts:
+            tokens += texts
+            self._silence.bytes = 0
+        self._receive_each(rest.part(len(texts)).events(), tokens)
+
     def _receive_each(self, events: Iterable[SSEItem], tokens: list[Token]) -> None:
         """Take events one by one, up to the end of the answer."""
-        receive_event, max_values = self._reader.receive_event, self._limits.json_values
+        receive_event, max_values = self._reader.receive_event, self._max_values
         before = len(tokens)
         for event in events:
             if type(event) is LimitExceeded:
@@ -186,6 +203,10 @@ class EventStreamAnswer:
             raise empty_error("the event stream holds no event")
         else:
             raise _no_answer(self._opening)
+
+
+def _read_none(_run: EventRun) -> Sequence[Token]:
+    return ()
 
 
 def _has_ended(tokens: list[Token]) -> bool:

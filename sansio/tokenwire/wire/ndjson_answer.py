@@ -7,7 +7,7 @@ nothing of its own. Wire formats add the meaning of the lines in a `LineReader`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias, final
+from typing import Final, Protocol, TypeAlias, final
 
 from tokenwire.endpoint import Limits
 from tokenwire.errors import MAX_EXCERPT_BYTES, MalformedResponseError
@@ -25,8 +25,10 @@ from tokenwire.wire.malformed import (
 )
 from tokenwire.wire.silence import Silence
 
-#: Reads lines at once if each is a piece of text and nothing else, as nearly all are, and returns
-#: their tokens. Returns none, and keeps nothing in mind, if there is more to one of them.
+_JSON: Final = BodyForm.JSON  # looking up a member takes longer than what else a small read does
+
+#: Reads lines up to the first that is more than a piece of text, as hardly any is, and returns a
+#: token for each. Keeps nothing in mind of that one and of what is behind it.
 ReadTexts: TypeAlias = Callable[[Sequence[bytes]], Sequence[Token]]
 
 
@@ -61,7 +63,7 @@ class NDJSONAnswer:
         self, reader: LineReader, limits: Limits, read_texts: ReadTexts | None = None
     ) -> None:
         self._reader = reader
-        self._read_texts = read_texts
+        self._read_texts = read_texts or _read_none
         self._limits = limits
         self._decoder = NDJSONDecoder(limits)
         self._start = BodyStart(limits)
@@ -74,34 +76,48 @@ class NDJSONAnswer:
 
     def receive_data(self, data: bytes, tokens: list[Token]) -> None:
         """Take the next bytes. See `Answer.receive_data`."""
-        if self._start.form is not BodyForm.JSON:
-            if self._start.receive_data(data) is not BodyForm.JSON:
+        if self._start.form is not _JSON:
+            if self._start.receive_data(data) is not _JSON:
                 self._refuse_if_long()
                 return
             data = self._start.take()
         lines = self._decoder.receive_data(data)
-        if self._read_texts is not None and self._receive_texts(lines, self._read_texts, tokens):
-            return
+        lines = lines[self._receive_texts(lines, tokens) :]
+        if lines:
+            self._receive_mixed(lines, tokens)
+
+    def _receive_mixed(self, lines: Sequence[bytes | LimitExceeded], tokens: list[Token]) -> None:
+        """Take lines of which the first is more than text, and try once more behind it."""
+        if self._receive_each(lines[:1], tokens):
+            lines = lines[1:]
+            self._receive_each(lines[self._receive_texts(lines, tokens) :], tokens)
+
+    def _receive_each(self, lines: Sequence[bytes | LimitExceeded], tokens: list[Token]) -> bool:
+        """Take lines one by one, and tell whether the answer goes on."""
         for line in lines:
             if type(line) is LimitExceeded:
                 raise limit_error(line.limit, line.bound)
             self._receive_line(line, tokens)
             if tokens and type(tokens[-1]) is End:
-                return
-
-    def _receive_texts(
-        self, items: Sequence[bytes | LimitExceeded], read_texts: ReadTexts, tokens: list[Token]
-    ) -> bool:
-        """Take lines at once, if they are nothing but text."""
-        lines = [line for line in items if type(line) is bytes]
-        if len(lines) < len(items) or sum(map(len, lines)) > self._limits.json_values:
-            return False
-        texts = read_texts(lines)
-        if not texts:
-            return False
-        tokens += texts
-        self._silence.bytes = 0
+                return False
         return True
+
+    def _receive_texts(self, items: Sequence[bytes | LimitExceeded], tokens: list[Token]) -> int:
+        """Take those lines at the beginning that are text; return how many."""
+        lines: list[bytes] = []
+        size = 0
+        for item in items:
+            if type(item) is LimitExceeded:
+                break
+            lines.append(item)
+            size += len(item)
+        if size > self._limits.json_values:
+            return 0
+        texts = self._read_texts(lines)
+        if texts:
+            tokens += texts
+            self._silence.bytes = 0
+        return len(texts)
 
     def receive_eof(self, tokens: list[Token]) -> None:
         """Take a clean end. See `Answer.receive_eof`."""
@@ -146,6 +162,10 @@ class NDJSONAnswer:
         if not self._reader.complete:
             raise truncated_error()
         self._reader.finish(tokens)
+
+
+def _read_none(_lines: Sequence[bytes]) -> Sequence[Token]:
+    return ()
 
 
 def _no_ndjson(body: bytes) -> MalformedResponseError:

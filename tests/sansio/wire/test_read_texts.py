@@ -22,6 +22,7 @@ from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.tokens import Usage
 from tokenwire.wire import wire_by_kind
 from tokenwire.wire.anthropic import events as anthropic
 from tokenwire.wire.base import Wire
@@ -131,11 +132,12 @@ def _one_by_one(event: bytes) -> tuple[bytes, bytes]:
 
 
 def _check(kind: str, events: Sequence[bytes], limits: Limits | None = None) -> None:
-    """Check that a first event and then all others in one piece are read like each on its own."""
+    """Check that events are read alike one by one, many at once, and by the long way."""
     first, *others = events
     separate = [piece for event in events for piece in _one_by_one(event)]
-    at_once = _answer(wire_by_kind(kind), [first, b"".join(others)], limits)
-    assert at_once == _answer(_long_way(kind), separate, limits)
+    long_way = _answer(_long_way(kind), separate, limits)
+    assert _answer(wire_by_kind(kind), events, limits) == long_way
+    assert _answer(wire_by_kind(kind), [first, b"".join(others)], limits) == long_way
 
 
 @pytest.mark.parametrize("kind", TOKENS)
@@ -200,12 +202,43 @@ def test_half_characters_among_plain_events_are_joined(kind: str) -> None:
     assert (events, partial) == _answer(_long_way(kind), [plain, plain, *halves, plain])
 
 
+@pytest.mark.parametrize("place", ["output_index", "content_index"])
+def test_text_of_the_responses_api_that_goes_on_elsewhere_is_not_repeated(place: str) -> None:
+    """The whole text that comes at its end is known to have been shown there."""
+    kind = "openai-responses"
+    head, value, tail = _parts(kind)
+    elsewhere = {**value, place: 1, "item_id": "msg_2"}
+    whole = {**elsewhere, "type": "response.output_text.done", "text": " word"}
+    done = head.replace(b".delta", b".done") + json.dumps(whole).encode() + tail
+    _check(kind, [TOKENS[kind], TOKENS[kind], head + json.dumps(elsewhere).encode() + tail, done])
+
+
+def test_counts_of_gemini_beside_text_are_kept() -> None:
+    """Those of the last text count where none come after it."""
+    head, value, tail = _parts("gemini")
+    counts = [{**value, "usageMetadata": {"candidatesTokenCount": count}} for count in (1, 2, 3)]
+    finish = {"candidates": [{"finishReason": "STOP"}]}
+    events = [head + json.dumps(chunk).encode() + tail for chunk in (*counts, finish)]
+    _, partial = _answer(wire_by_kind("gemini"), events)
+    assert partial.usage == Usage(output_tokens=3)
+    _check("gemini", events)
+
+
 @pytest.mark.parametrize("kind", TOKENS)
 def test_a_large_read_is_read_one_by_one(kind: str) -> None:
     """What all events of a read could hold at once stays within the limit on values of one."""
     limits = Limits(json_values=2 * len(TOKENS[kind]))
     _check(kind, [TOKENS[kind]] * 9, limits)
     _check(kind, [TOKENS[kind]] * 9, Limits(json_values=4))
+
+
+@pytest.mark.parametrize("kind", TOKENS)
+def test_a_text_beside_too_many_values_is_refused(kind: str) -> None:
+    """Also where nobody would have looked at them."""
+    plain, limits = TOKENS[kind], Limits(json_values=2 * len(TOKENS[kind]))
+    head, value, tail = _parts(kind)
+    crowded = json.dumps({**value, "crowd": [0] * limits.json_values}).encode()
+    _check(kind, [plain, plain, head + crowded + tail, plain], limits)
 
 
 @pytest.mark.parametrize(

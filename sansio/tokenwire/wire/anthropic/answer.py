@@ -113,14 +113,17 @@ class MessageReader:
             self._receive(decoded, tokens)
 
     def read_texts(self, run: EventRun) -> list[Token]:
-        """Read events that are text and nothing else. See `ReadTexts`."""
+        """Read events that are text and nothing else, up to the first other. See `ReadTexts`."""
         if not self._text_expected or self._passed_over is not None or run.event == "error":
             return []
+        tokens: list[Token] = []
         try:
-            return [TextDelta(decode_text_only_event(data).delta.text) for data in run.data]
+            for data in run.data:
+                delta = decode_text_only_event(data).delta
+                tokens.append(TextDelta(delta.text))
         except UNDECODABLE:
             self._text_expected = False  # trying is not free
-            return []
+        return tokens
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is whole JSON."""

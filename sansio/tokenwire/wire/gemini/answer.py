@@ -7,6 +7,7 @@ body, because counts may come until then. A prompt that was blocked has no candi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 from typing import Any, Final, final
 
@@ -111,18 +112,21 @@ class GenerateContentReader:
             self._receive_chunk(chunk, tokens)
 
     def read_texts(self, run: EventRun) -> list[Token]:
-        """Read chunks that are text and nothing else. See `ReadTexts`."""
+        """Read chunks that are text and nothing else, up to the first other. See `ReadTexts`."""
         if not self._text_expected or run.event == "error":
             return []
+        usages: list[UsageCounts] = []
+        tokens: list[Token] = []
         try:
-            chunks = [decode_text_only_chunk(data) for data in run.data]
+            for data in run.data:
+                chunk = decode_text_only_chunk(data)
+                if chunk.usage_metadata is not None:
+                    usages.append(chunk.usage_metadata)
+                tokens.append(TextDelta(chunk.candidates[0].content.parts[0].text))
         except UNDECODABLE:
             self._text_expected = False  # trying is not free
-            return []
-        for chunk in chunks:
-            if chunk.usage_metadata is not None:
-                self._receive_usage(chunk.usage_metadata)
-        return [TextDelta(chunk.candidates[0].content.parts[0].text) for chunk in chunks]
+        self._receive_usages(usages)
+        return tokens
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""
@@ -184,7 +188,7 @@ class GenerateContentReader:
         for candidate in chunk.candidates or ():
             self._receive_candidate(candidate, tokens)
         if chunk.usage_metadata is not None:
-            self._receive_usage(chunk.usage_metadata)
+            self._receive_usages([chunk.usage_metadata])
         if chunk.prompt_feedback is not None and chunk.prompt_feedback.block_reason:
             raise blocked_prompt(chunk.prompt_feedback)
 
@@ -222,10 +226,11 @@ class GenerateContentReader:
             signature = Signature(part.thought_signature, len(text), is_thought).pack()
             tokens.append(ReasoningDelta("", index, signature))
 
-    def _receive_usage(self, usage: UsageCounts) -> None:
+    def _receive_usages(self, usages: Iterable[UsageCounts]) -> None:
         """Keep the last usage that says anything; counts are those of the whole answer so far."""
-        if usage.prompt_token_count is not None or usage.candidates_token_count is not None:
-            self._usage = usage
+        for usage in usages:
+            if usage.prompt_token_count is not None or usage.candidates_token_count is not None:
+                self._usage = usage
 
     def _end(self) -> End:
         finishes = {

@@ -77,14 +77,17 @@ class ChatLineReader:
         self._receive(decoded, tokens)
 
     def read_texts(self, lines: Iterable[bytes]) -> list[Token]:
-        """Read lines that are text and nothing else. See `ReadTexts`."""
+        """Read lines that are text and nothing else, up to the first other. See `ReadTexts`."""
         if not self._text_expected:
             return []
+        tokens: list[Token] = []
         try:
-            return [TextDelta(decode_text_only_line(line).message.content) for line in lines]
+            for line in lines:
+                message = decode_text_only_line(line).message
+                tokens.append(TextDelta(message.content))
         except UNDECODABLE:
             self._text_expected = False  # trying is not free
-            return []
+        return tokens
 
     def finish(self, tokens: list[Token]) -> None:
         """Append what waits for its other half and the `End`."""

@@ -117,17 +117,17 @@ class ChatReader:
             self._fail_if_error(self._decode_again(event.data))
 
     def read_texts(self, run: EventRun) -> list[Token]:
-        """Read chunks that are text and nothing else. See `ReadTexts`."""
+        """Read chunks that are text and nothing else, up to the first other. See `ReadTexts`."""
         if not self._text_expected or self._ended_in_error or run.event == "error":
             return []
+        tokens: list[Token] = []
         try:
-            return [
-                TextDelta(decode_text_only_chunk(data).choices[0].delta.content)
-                for data in run.data
-            ]
+            for data in run.data:
+                choice = decode_text_only_chunk(data).choices[0]
+                tokens.append(TextDelta(choice.delta.content))
         except UNDECODABLE:
             self._text_expected = False  # trying is not free
-            return []
+        return tokens
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is ``[DONE]`` or whole JSON."""

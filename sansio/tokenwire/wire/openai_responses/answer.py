@@ -108,20 +108,20 @@ class ResponsesReader:
             self._receive_object(decode_object(event.data, self._limits), event.event, tokens)
 
     def read_texts(self, run: EventRun) -> list[Token]:
-        """Read events that go on with the same text. See `ReadTexts`."""
+        """Read events that go on with the same text, up to the first other. See `ReadTexts`."""
         if self._text_place is None or run.event == "error":
             return []
         index, part = self._text_place
+        tokens: list[Token] = []
         try:
-            events = [decode_text_only_event(data) for data in run.data]
+            for data in run.data:
+                event = decode_text_only_event(data)
+                if event.output_index != index or event.content_index != part:
+                    break
+                tokens.append(TextDelta(event.delta))
         except UNDECODABLE:
             self._text_place = None  # trying is not free
-            return []
-        if [
-            event for event in events if event.output_index != index or event.content_index != part
-        ]:
-            return []
-        return [TextDelta(event.delta) for event in events]
+        return tokens
 
     def is_whole(self, event: ServerSentEvent) -> bool:
         """An event without its blank line counts if it is whole JSON."""
