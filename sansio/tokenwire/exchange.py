@@ -117,6 +117,7 @@ class Exchange:
         self._url = ""
         self._asked_for = ""
         self._headers: dict[str, str] = {}
+        self._retry_after: float | None = None
         self._response = ResponseInfo()
         self._answer: Answer | None = None
         self._error_body = bytearray()
@@ -169,28 +170,28 @@ class Exchange:
         encoded = self._wire.encode(as_conversation(messages), config, self._endpoint.quirks)
         headers = _request_headers(encoded, self._endpoint, self._wire)
         self._url = request_url(self._wire, self._endpoint, config)
-        socket = encoded.opens_socket
-        method, url = ("GET", f"ws{self._url[4:]}") if socket else ("POST", self._url)
-        self._asked_for = f"{method} {url}"
+        method = "GET" if encoded.opens_socket else "POST"
+        self._asked_for = _asked_for(method, self._url)
         self._move(_Step.SEND)
         return HTTPRequest(
             method, self._url + _query(encoded, self._endpoint), headers, encoded.body
         )
 
-    def expect(self, url: str) -> None:
+    def expect(self, url: str, method: str = "POST") -> None:
         """Take note of a request that was made elsewhere, in place of `send`.
 
         So a response can be read that was recorded, or that another program received.
 
         Args:
             url: Where the request went, without its query. Errors show it.
+            method: ``"GET"`` where the request asked for a WebSocket.
 
         Raises:
             LocalProtocolError: If a request was made already.
         """
         self._check(_Step.SEND)
         self._url = url
-        self._asked_for = f"POST {url}"
+        self._asked_for = _asked_for(method, url)
         self._move(_Step.SEND)
 
     def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
@@ -207,6 +208,7 @@ class Exchange:
         if 100 <= status < 200:
             return []
         self._headers = {name.lower(): value for name, value in headers}
+        self._retry_after = retry_delay(self._headers)
         request_id = self._wire.request_id(self._headers)
         self._response = ResponseInfo(
             status=status,
@@ -224,6 +226,7 @@ class Exchange:
                 )
             )
         if 200 <= status < 300:
+            self._headers = {}  # only a refusal is read with them, and an answer may be long
             self._answer = self._wire.answer(self._endpoint.limits, self._endpoint.quirks)
         return []
 
@@ -320,10 +323,8 @@ class Exchange:
         if advice is not None:
             error = attrs.evolve(error, retryable=advice)
         if status == 404:
-            error = attrs.evolve(
-                error,
-                message=f"{error.message} ({self._asked_for}{_hint(self._endpoint.base_url)})",
-            )
+            hint = _hint(self._endpoint.base_url, self._url)
+            error = attrs.evolve(error, message=f"{error.message} ({self._asked_for}{hint})")
         elif 300 <= status < 400:
             error = attrs.evolve(error, message=_redirect(self._headers.get("location", "")))
         return self._fail(error)
@@ -331,11 +332,11 @@ class Exchange:
     def _emit(self, tokens: list[Token], error: ProviderError | None = None) -> Events:
         """Account for new tokens, and for the end that may be among them."""
         kept = self._builder.extend(tokens)
-        if kept < len(tokens):
-            tokens = tokens[:kept]
-            error = limit_error("answer_bytes", self._endpoint.limits.answer_bytes)
+        self._tokens_emitted += kept
         events: Events = [*tokens]
-        self._tokens_emitted += len(tokens)
+        if kept < len(tokens):
+            del events[kept:]
+            error = limit_error("answer_bytes", self._endpoint.limits.answer_bytes)
         if error is not None:
             events += self._fail(error if self._tokens_emitted else self._without_token(error))
         elif tokens and type(tokens[-1]) is End:
@@ -367,7 +368,7 @@ class Exchange:
             request_id=self._scrub(error.request_id, MAX_EXCERPT_BYTES)
             if error.request_id
             else self._response.request_id,
-            retry_after=error.retry_after or retry_delay(self._headers),
+            retry_after=error.retry_after or self._retry_after,
             in_stream=in_stream,
             tokens_emitted=self._tokens_emitted,
         )
@@ -400,6 +401,11 @@ def request_url(wire: Wire, endpoint: Endpoint, config: ProviderConfig) -> str:
         LocalProtocolError: If a setting that is part of the address is missing.
     """
     return endpoint.base_url + wire.path(config, endpoint.quirks)
+
+
+def _asked_for(method: str, url: str) -> str:
+    """Name a request; one that asks for a WebSocket as everybody does."""
+    return f"GET ws{url.removeprefix('http')}" if method == "GET" else f"{method} {url}"
 
 
 def _request_headers(
@@ -437,9 +443,17 @@ def _redirect(location: str) -> str:
     return f"the server redirects {where}: set base_url to where the API is"
 
 
-def _hint(base_url: str) -> str:
-    """Say what is probably wrong with a base URL under which nothing was found."""
+def _hint(base_url: str, url: str) -> str:
+    """Say what is probably wrong with a base URL under which nothing was found.
+
+    Args:
+        base_url: The endpoint's.
+        url: Where the request went.
+    """
     path = urlsplit(base_url).path
+    added = url.removeprefix(base_url)
+    if added and base_url.endswith(added):
+        return f": {added} stands there twice, take it out of base_url"
     if path.endswith("/v1/v1"):
         return ": /v1 stands there twice, take it out of base_url"
     if not path:

@@ -15,8 +15,8 @@ No clock: whoever drives a session tells it the time.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol, final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias, final
 
 import attrs
 
@@ -25,6 +25,7 @@ from tokenwire.errors import ProviderError
 from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message, size_only
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.receiving_exchange import ReceivingExchange
 from tokenwire.tokens import Token
 from tokenwire.wire.base import Wire
 
@@ -33,7 +34,7 @@ class OpenAnswer(Protocol):
     """An answer that a session has been asked for."""
 
     @property
-    def exchange(self) -> Exchange:
+    def exchange(self) -> ReceivingExchange:
         """Reads the answer; another one after a request had to be made again."""
         ...
 
@@ -76,6 +77,25 @@ class OutgoingMessage:
     asks_for: OpenAnswer | None = attrs.field(default=None, repr=False)
 
 
+@final
+@attrs.frozen
+class SentRequest:
+    """How a request goes out over a connection.
+
+    Attributes:
+        messages: Those that ask for the answer, in order.
+        continued: They bring only what is new of the conversation.
+    """
+
+    messages: tuple[str, ...] = attrs.field(repr=False)
+    continued: bool
+
+
+#: Puts something in front of the exchange that reads an answer, so that somebody may watch it.
+#: Called with each request for the answer, before any of it is sent; it must not raise.
+AnswerTap: TypeAlias = Callable[[Exchange, SentRequest], ReceivingExchange]
+
+
 class Session(Protocol):
     """One connection's state."""
 
@@ -110,8 +130,20 @@ class Session(Protocol):
         """Whether the server holds all of this conversation but its newest part."""
         ...
 
-    def send(self, messages: Sequence[Message], config: ProviderConfig, now: float) -> OpenAnswer:
+    def send(
+        self,
+        messages: Sequence[Message],
+        config: ProviderConfig,
+        now: float,
+        tap: AnswerTap | None = None,
+    ) -> OpenAnswer:
         """Ask for an answer.
+
+        Args:
+            messages: The conversation.
+            config: The settings of the call.
+            now: The time.
+            tap: Watches how the answer comes.
 
         Raises:
             LocalProtocolError: If there is no room, the connection does not suit, or the API cannot
@@ -148,6 +180,15 @@ class Session(Protocol):
         A request that was not handed out is withdrawn: no more of it is, and its place is free.
         """
         ...
+
+
+def in_place_of_answer(events: Events) -> Events:
+    """Return the first events of an answer, an error that is all of it as what it is: a refusal."""
+    match events:
+        case [ProviderError() as refusal]:
+            return [attrs.evolve(refusal, in_stream=False)]
+        case _:
+            return events
 
 
 class SocketWire(Wire, Protocol):

@@ -473,6 +473,13 @@ def test_the_servers_advice_goes_before_its_status(
     assert failed(status, b"", x_should_retry=advice).retryable is retryable
 
 
+def test_an_answer_that_fails_knows_the_delay_of_its_head() -> None:
+    """It keeps no header field, but what they said of that."""
+    made = sent()
+    made.receive_head(200, [("Retry-After", "9")])
+    assert failure_of(made.receive_failure(CUT)).retry_after == 9.0
+
+
 def test_a_delay_that_the_error_knows_goes_before_the_headers() -> None:
     """A transport or a body may be more precise."""
     made = sent()
@@ -526,6 +533,10 @@ def test_an_error_body_is_read_up_to_its_limit() -> None:
     ("base_url", "hint"),
     [
         ("https://h.example/v1/v1", ": /v1 stands there twice, take it out of base_url)"),
+        (
+            "https://h.example/v1/chat/completions",
+            ": /chat/completions stands there twice, take it out of base_url)",
+        ),
         ("https://h.example", ": most APIs live under a path such as /v1"),
         ("https://h.example/v1", "/v1/chat/completions)"),
         ("https://h.example/v1beta/openai", "/v1beta/openai/chat/completions)"),

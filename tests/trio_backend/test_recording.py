@@ -15,6 +15,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from tests.trio_backend.played_back import told
 from tests.trio_backend.playing import section_for
 from tests.trio_backend.providers import HELLO, provider_section
 from tests.trio_backend.servers import (
@@ -25,7 +26,6 @@ from tests.trio_backend.servers import (
     chunk,
     text_event,
 )
-from tests.trio_backend.socket_servers import socket_section
 from tests.trio_backend.test_canaries import canaries_in, planted
 from tests.trio_backend.test_credentials import Gate, gives
 from tokenwire import (
@@ -34,7 +34,6 @@ from tokenwire import (
     LocalProtocolError,
     Message,
     NetworkError,
-    Provider,
     ProviderConfig,
     ProviderError,
     RetryPolicy,
@@ -67,33 +66,6 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
 
 
-async def _read(provider: Provider, prompt: str = "Hello") -> tuple[list[Any], list[float]]:
-    """Read an answer: its tokens, the facts of its error if there is one, and when each came."""
-    began = trio.current_time()
-    events: list[Any] = []
-    times: list[float] = []
-    try:
-        async with provider.complete([Message.user(prompt)]) as stream:
-            events.append((stream.response.status, stream.response.rate_limits))
-            times.append(trio.current_time() - began)
-            async for token in stream:
-                events.append(token)
-                times.append(trio.current_time() - began)
-    except ProviderError as error:
-        events.append(error.facts())
-        times.append(trio.current_time() - began)
-    return events, times
-
-
-def _without_redacted_excerpt(event: Any) -> Any:
-    # An excerpt is cut to its length before its secrets are taken out, and in a recording after.
-    match event:
-        case {"excerpt": str(excerpt), **facts} if REDACTED in excerpt:
-            return facts
-        case _:
-            return event
-
-
 # Against every server
 
 
@@ -109,13 +81,12 @@ async def test_what_happened_is_played_back(
     async with serve_in_memory(scenario, tls=tls) as server:
         section = planted(server, ca_file, scenario)
         async with open_provider(section, dial=server.dial) as provider:
-            recorded, times = await _read(Recording(provider, path, prompts=False), prompt)
+            recording = Recording(provider, path, prompts=False)
+            recorded = await told(recording, [Message.user(prompt)])
     assert canaries_in(path.read_text("utf-8")) == []
-    replayed, replayed_times = await _read(Replaying(path))
-    assert [*map(_without_redacted_excerpt, replayed)] == [
-        *map(_without_redacted_excerpt, recorded)
-    ]
-    assert replayed_times == pytest.approx(times, abs=1e-5)
+    replayed = await told(Replaying(path))
+    assert replayed.facts == recorded.facts
+    assert replayed.times == pytest.approx(recorded.times, abs=1e-5)
 
 
 @pytest.mark.parametrize("scenario", ["one-byte-segments", "dripping-tokens"])
@@ -126,15 +97,14 @@ async def test_virtual_time_waits_for_nothing(
     async with serve_in_memory(SCENARIOS[scenario]) as server:
         section = section_for(server, ca_file, deadlines=Deadlines(total=60))
         async with open_provider(section, dial=server.dial) as provider:
-            recorded, times = await _read(Recording(provider, path))
-    replaying = Replaying(path, timing="virtual")
-    replayed, replayed_times = await _read(replaying)
-    assert replayed == recorded
-    assert replayed_times == [0.0] * len(times)
+            recorded = await told(Recording(provider, path))
+    replayed = await told(Replaying(path, timing="virtual"))
+    assert replayed.facts == recorded.facts
+    assert replayed.times == [0.0] * len(recorded.times)
     async with Replaying(path, timing="virtual").complete(HELLO) as stream:
         with suppress(ProviderError):
             await stream.collect()
-        assert stream.response.timings.total == pytest.approx(times[-1], abs=1e-5)
+        assert stream.response.timings.total == pytest.approx(recorded.times[-1], abs=1e-5)
 
 
 async def test_a_model_is_played_back(llama_url: str, path: Path) -> None:
@@ -171,7 +141,8 @@ async def _recorded(
     section = provider_section(credential=Secret(key))
     async with open_provider(section, dial=MemoryNetwork(nursery, handler)) as provider:
         for number in range(len(responses)):
-            await _read(Recording(provider, path, **options), f"Question {number}")
+            recording = Recording(provider, path, **options)
+            await told(recording, [Message.user(f"Question {number}")])
 
 
 async def test_the_file_says_all_but_the_key(path: Path, nursery: trio.Nursery) -> None:
@@ -243,10 +214,10 @@ async def test_what_comes_is_written_before_more_is_waited_for(
         await anext(stream)
         left_by_a_crash = path.read_bytes()
     path.write_bytes(left_by_a_crash + b'{"event":"da')
-    replayed, _ = await _read(Replaying(path, timing="virtual"))
-    assert replayed[1] == TextDelta("Hello")
-    assert "breaks off" in replayed[-1]["message"]
-    assert replayed[-1]["error"] == "network"
+    replayed = await told(Replaying(path, timing="virtual"))
+    assert replayed.tokens == [TextDelta("Hello")]
+    assert isinstance(replayed.error, NetworkError)
+    assert "breaks off" in replayed.error.message
 
 
 async def test_an_answer_that_was_left_ends_there(path: Path, nursery: trio.Nursery) -> None:
@@ -295,13 +266,12 @@ async def test_many_answers_share_a_file(path: Path, ca_file: Path) -> None:
     ):
         recording = Recording(provider, path)
         for _ in range(4):
-            nursery.start_soon(_read, recording)
+            nursery.start_soon(told, recording)
     names = [line["exchange"] for line in _lines(path)]
     assert names != sorted(names)
     replaying = Replaying(path, timing="virtual")
     for _ in range(4):
-        events, _ = await _read(replaying)
-        assert isinstance(events[-1], End)
+        assert isinstance((await told(replaying)).tokens[-1], End)
 
 
 async def test_a_recording_goes_on_after_a_crash(path: Path, nursery: trio.Nursery) -> None:
@@ -317,11 +287,10 @@ async def test_a_renewed_credential_is_one_answer(path: Path, nursery: trio.Nurs
     """Both requests are in the file; what is played is the answer that the caller got."""
     section = provider_section(credential=gives("old-key-0123", "new-key"))
     async with open_provider(section, dial=MemoryNetwork(nursery, Gate())) as provider:
-        recorded, _ = await _read(Recording(provider, path))
+        recorded = await told(Recording(provider, path))
     outcomes = [line["outcome"] for line in _lines(path) if line["event"] == "end"]
     assert outcomes == ["renewed", "complete"]
-    replaying = Replaying(path, timing="virtual")
-    assert (await _read(replaying))[0] == recorded
+    assert (await told(Replaying(path, timing="virtual"))).facts == recorded.facts
     assert b"old-key" not in path.read_bytes()
 
 
@@ -333,10 +302,10 @@ async def test_every_attempt_is_recorded(
         serve_in_memory(SCENARIOS["no-answer"], _WELL_BEHAVED) as server,
         open_provider(section_for(server, ca_file), dial=server.dial) as provider,
     ):
-        recorded, _ = await _read(Retrying(Recording(provider, path), _AGAIN))
-    replayed, _ = await _read(Retrying(Replaying(path), _AGAIN))
-    assert replayed == recorded
-    assert isinstance(recorded[-1], End)
+        recorded = await told(Retrying(Recording(provider, path), _AGAIN))
+    replayed = await told(Retrying(Replaying(path), _AGAIN))
+    assert replayed.facts == recorded.facts
+    assert isinstance(recorded.tokens[-1], End)
 
 
 # What cannot be recorded
@@ -349,14 +318,6 @@ async def test_what_wraps_a_provider_is_not_recorded(path: Path) -> None:
         assert repr(Recording(provider, path)) == f"<Recording {provider!r}>"
         with pytest.raises(TypeError, match=r"not Retrying: .* around the Recording"):
             Recording(wrapped, path)
-
-
-async def test_a_socket_is_not_recorded(path: Path) -> None:
-    """The error says what to do instead, and nothing was sent."""
-    async with open_provider(socket_section()) as provider:
-        with pytest.raises(LocalProtocolError, match="over HTTP to record it"):
-            async with Recording(provider, path).complete(HELLO):
-                pass
 
 
 async def test_a_file_that_cannot_be_written_is_told_before_asking(
@@ -455,7 +416,7 @@ async def test_a_replayed_answer_may_be_closed_by_another_task(
     async with serve_in_memory(SCENARIOS["stall-in-mid-token"]) as server:
         section = section_for(server, ca_file, deadlines=Deadlines(gap=60))
         async with open_provider(section, dial=server.dial) as provider:
-            await _read(Recording(provider, path))
+            await told(Recording(provider, path))
     async with Replaying(path).complete(HELLO) as stream, trio.open_nursery() as nursery:
 
         async def close() -> None:
@@ -482,8 +443,8 @@ _DAMAGE: dict[str, tuple[Callable[[list[bytes]], list[bytes]], str]] = {
     "a request twice": (lambda lines: lines * 2, "^line 6: .* began before$"),
     "after the end": (lambda lines: [*lines, lines[2]], "^line 6: .* has ended before$"),
     "a later version": (
-        lambda lines: [lines[0].replace(b'recording":1', b'recording":2')],
-        "^line 1: written in version 2 .* reads version 1",
+        lambda lines: [lines[0].replace(b'recording":1', b'recording":3')],
+        "^line 1: written in version 3 .* reads versions 1 and 2",
     ),
 }
 

@@ -13,7 +13,7 @@ _KEY = "sk-canary-0123456789"
 
 
 def _through(*reads: bytes) -> list[Piece]:
-    body = RedactedBody(Scrubber([_KEY]))
+    body = RedactedBody(Scrubber([_KEY]).scrub)
     pieces = [piece for t, data in enumerate(reads) for piece in body.receive(float(t), data)]
     return pieces + body.rest()
 
@@ -40,7 +40,7 @@ def test_lines_without_a_key_keep_their_pieces_and_times() -> None:
 
 def test_a_line_is_held_back_until_it_is_whole() -> None:
     """Or until nothing follows."""
-    body = RedactedBody(Scrubber([_KEY]))
+    body = RedactedBody(Scrubber([_KEY]).scrub)
     assert body.receive(0.0, b"data: 1") == []
     assert body.receive(1.0, b"2\n") == [Piece(0.0, b"data: 1"), Piece(1.0, b"2\n")]
     assert body.receive(2.0, b"3") == []

@@ -1,4 +1,7 @@
-"""Servers that break the rules of HTTP, of WebSockets, or of the API: one typed error each."""
+"""Servers that break the rules of HTTP, of WebSockets, or of the API: one typed error each.
+
+So does a recording of each.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,8 @@ import trio
 from trio.testing import lockstep_stream_pair
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 
+from tests.patience import HANGS_S
+from tests.trio_backend.played_back import text_played_back
 from tests.trio_backend.servers import FailingStream, Handler, ServerSide
 from tests.trio_backend.socket_servers import (
     BOTH_WIRES,
@@ -32,7 +37,6 @@ from tests.trio_backend.socket_servers import (
     said,
     socket_provider,
     socket_section,
-    text_of,
     websocket_handler,
 )
 from tokenwire.endpoint import Deadlines, Limits
@@ -58,7 +62,7 @@ async def error_of(
     settings: dict[str, Any] = {"credential": KEY, **endpoint}
     async with socket_provider(handler, section_of=section_of, **settings) as (provider, network):
         with pytest.raises(ProviderError) as caught:
-            await text_of(provider)
+            await text_played_back(provider)
         await trio.testing.wait_all_tasks_blocked()
     assert all(connection.closed for connection in network.connections)
     assert KEY not in repr(caught.value.facts())
@@ -269,11 +273,11 @@ def plays(change: Callable[[bytes], bytes]) -> Handler:
 
 
 async def _outcome(handler: Handler) -> str | ProviderError:
-    with trio.fail_after(5):
+    with trio.fail_after(HANGS_S):
         async with socket_provider(handler) as (provider, network):
             outcome: str | ProviderError
             try:
-                outcome = await text_of(provider)
+                outcome = await text_played_back(provider)
             except ProviderError as error:
                 outcome = error
             await trio.testing.wait_all_tasks_blocked()
@@ -377,7 +381,7 @@ async def test_an_answer_is_whole_whose_connection_ends_right_behind_it(
         await server.send(*events(created(request), said(request, "Hi"), ended(request)))
 
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
-        assert await text_of(provider) == "Hi"
+        assert await text_played_back(provider) == "Hi"
 
 
 @BOTH_WIRES
@@ -405,7 +409,7 @@ async def test_a_connection_that_breaks_before_the_upgrade_is_lost(
 
     async with SocketProvider(socket_section(), dial=dial) as provider:
         with pytest.raises(NetworkError) as caught:
-            await text_of(provider)
+            await text_played_back(provider)
     assert (caught.value.sent, caught.value.retryable) == ("nothing", True)
 
 
@@ -428,7 +432,7 @@ async def test_messages_may_come_in_fragments_and_frames_in_pieces(section_of: S
             await server.send_bytes(bytes([byte]))
 
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
-        assert await text_of(provider) == "H\u00e9"
+        assert await text_played_back(provider) == "H\u00e9"
 
 
 @BOTH_WIRES
@@ -445,7 +449,7 @@ async def test_a_character_may_be_cut_by_a_fragment(section_of: SectionOf) -> No
         await server.send(*events(ended(request)))
 
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
-        assert await text_of(provider) == "H\u00e9"
+        assert await text_played_back(provider) == "H\u00e9"
 
 
 @BOTH_WIRES
@@ -549,7 +553,7 @@ async def test_foreign_and_late_lanes_reach_nobody() -> None:
 
     async with socket_provider(websocket_handler(script)) as (provider, _):
         for _ in range(2):
-            assert await text_of(provider) == "ab"
+            assert await text_played_back(provider) == "ab"
 
 
 async def test_foreign_and_late_responses_reach_nobody() -> None:
@@ -601,9 +605,9 @@ async def test_each_shape_of_error_fails_the_answer(text: str) -> None:
 
     async with socket_provider(websocket_handler(script), credential=KEY) as (provider, network):
         with pytest.raises(RateLimitError) as caught:
-            await text_of(provider)
+            await text_played_back(provider)
         assert KEY not in str(caught.value)
-        assert await text_of(provider, [Message.user("Again")]) == "Hi"
+        assert await text_played_back(provider, [Message.user("Again")]) == "Hi"
         assert len(network.connections) == 1
 
 
@@ -629,9 +633,9 @@ async def test_an_error_about_a_request_fails_only_that(error: dict[str, Any]) -
         handler, section_of=realtime_section, credential=KEY, quirks={"out_of_band": True}
     ) as (provider, network):
         with pytest.raises(RateLimitError) as caught:
-            await text_of(provider)
+            await text_played_back(provider)
         assert KEY not in str(caught.value)
-        assert await text_of(provider, [Message.user("Again")]) == "Again"
+        assert await text_played_back(provider, [Message.user("Again")]) == "Again"
         assert len(network.connections) == 1
 
 
@@ -648,7 +652,7 @@ async def test_an_error_about_nothing_fails_every_answer_of_its_connection() -> 
     async with socket_provider(handler, section_of=realtime_section) as (provider, network):
         for _ in range(2):
             with pytest.raises(OtherError, match="went wrong"):
-                await text_of(provider)
+                await text_played_back(provider)
         assert len(network.connections) == 2
 
 
@@ -671,10 +675,10 @@ async def test_a_message_that_is_none_reaches_nobody_as_one(
 
     async with socket_provider(websocket_handler(script), section_of=section_of) as (provider, _):
         if text.startswith('{"'):
-            assert await text_of(provider) == "Hi"
+            assert await text_played_back(provider) == "Hi"
         else:
             with pytest.raises(MalformedResponseError):
-                await text_of(provider)
+                await text_played_back(provider)
 
 
 # Pings
@@ -694,7 +698,7 @@ async def test_pings_are_answered(section_of: SectionOf) -> None:
         await server.send(*events(ended(request)), CloseConnection(1000))
 
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
-        assert await text_of(provider) == ""
+        assert await text_played_back(provider) == ""
     assert pongs == [b"are you there"]
 
 
@@ -714,7 +718,7 @@ async def test_a_peer_that_is_gone_is_noticed(
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, _):
         began = trio.current_time()
         with pytest.raises(NetworkError, match="has not answered a ping") as caught:
-            await text_of(provider)
+            await text_played_back(provider)
         assert trio.current_time() - began == pytest.approx(PING_INTERVAL_S + PONG_WAIT_S)
     assert caught.value.retryable
 
@@ -734,10 +738,10 @@ async def test_an_idle_connection_whose_peer_is_gone_is_replaced(
         await trio.sleep_forever()
 
     async with socket_provider(raw_handler(script), section_of=section_of) as (provider, network):
-        assert await text_of(provider) == "Hi"
+        assert await text_played_back(provider) == "Hi"
         await trio.sleep(PING_INTERVAL_S + PONG_WAIT_S + 1)
         assert network.connections[0].closed
-        assert await text_of(provider) == "Hi"
+        assert await text_played_back(provider) == "Hi"
     assert visits == 2
 
 
@@ -750,7 +754,7 @@ async def mute(peer: Peer) -> None:
 async def ask_in_vain(provider: SocketProvider) -> None:
     """Make a call that no answer comes to, and give it up after 5 s at the latest."""
     with trio.move_on_after(5), suppress(NetworkError):
-        await text_of(provider)
+        await text_played_back(provider)
         pytest.fail("nothing was to come")
 
 
@@ -838,7 +842,7 @@ async def test_a_request_that_takes_long_to_send_is_no_lost_connection(
 
     async with socket_provider(slow, lockstep_stream_pair, section_of=section_of) as (provider, _):
         began = trio.current_time()
-        assert await text_of(provider, [Message.user("x" * 1_000_000)]) == "Hi"
+        assert await text_played_back(provider, [Message.user("x" * 1_000_000)]) == "Hi"
         assert trio.current_time() - began > 2 * (PING_INTERVAL_S + PONG_WAIT_S)
 
 

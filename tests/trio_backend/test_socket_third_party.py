@@ -12,8 +12,9 @@ import pytest
 import trio
 
 from tests.third_party import running_aimock, running_proxy
-from tests.trio_backend.cli_process import invoke
+from tests.trio_backend.cli_process import invoke, json_lines
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
+from tests.trio_backend.played_back import text_played_back
 from tests.trio_backend.socket_servers import ask, realtime_section, socket_section
 from tokenwire.config import ProviderSection
 from tokenwire.connection_settings import PoolSettings, ProxySettings
@@ -115,7 +116,7 @@ async def test_failures_are_told_and_the_next_call_is_answered(
     """On the same connection, or on a new one where it was lost."""
     async with open_provider(section_of(aimock_url)) as provider:
         with pytest.raises(ProviderError) as caught:
-            await ask(provider, question)
+            await text_played_back(provider, [Message.user(question)])
         assert type(caught.value) is kind
         assert (await ask(provider, "Say hello")).startswith("Hello!")
 
@@ -129,6 +130,16 @@ async def test_leaving_an_answer_leaves_the_connection_in_order(
         async with provider.complete([Message.user("slow")]) as stream:
             await anext(stream)
         assert (await ask(provider, "Say hello")).startswith("Hello!")
+
+
+async def test_answers_are_played_back(aimock_url: str, section_of: SectionOf) -> None:
+    """Each piece as it came, half characters too, of a conversation that goes on."""
+    async with open_provider(section_of(aimock_url)) as provider:
+        messages = [Message.user("unicode")]
+        text = await text_played_back(provider, messages)
+        assert "👋🏽" in text
+        messages += [Message.assistant(text), Message.user("Say hello")]
+        assert (await text_played_back(provider, messages)).startswith("Hello!")
 
 
 @pytest.mark.parametrize(
@@ -215,11 +226,16 @@ async def test_answers_come_through_a_proxy(
 
 
 @pytest.mark.parametrize("kind", SOCKET_KINDS)
-def test_the_command_line_speaks_it(aimock_url: str, kind: str) -> None:
-    """As any other wire format."""
+def test_the_command_line_speaks_it(aimock_url: str, kind: str, tmp_path: Path) -> None:
+    """As any other wire format; it records what it hears, and reads that again."""
+    recording = str(tmp_path / "recording.jsonl")
     options = ("--wire", kind, "--base-url", aimock_url, "--model", "m")
-    result = invoke("ask", "Say hello", *options)
+    result = invoke("ask", "Say hello", *options, "--record", recording)
     assert (result.exit_code, result.stdout.startswith("Hello!")) == (0, True)
+    decoded = invoke("decode", recording)
+    exchange, *events = json_lines(decoded.stdout_bytes)
+    assert (decoded.exit_code, exchange["wire"], exchange["outcome"]) == (0, kind, "complete")
+    assert "".join(event.get("text", "") for event in events) == result.stdout.rstrip("\n")
     result = invoke("doctor", *options)
     assert result.exit_code == 0
     assert "ws://127.0.0.1" in result.stdout

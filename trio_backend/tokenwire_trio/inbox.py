@@ -10,6 +10,7 @@ from typing import Final, final
 
 import trio
 
+from tokenwire.errors import ProviderError
 from tokenwire.exchange import Events
 from tokenwire.session import Delivery
 
@@ -27,18 +28,21 @@ class Inbox:
         elsewhere: The request has to be made again over another connection.
     """
 
-    __slots__ = ("_arrived", "_closed", "_events", "_room", "begun", "elsewhere")
+    __slots__ = ("_arrived", "_closed", "_events", "_is_refused", "_room", "begun", "elsewhere")
 
     def __init__(self) -> None:
         self._events: Events = []
         self._arrived = trio.Event()
         self._room = trio.Event()
         self._closed = False
+        self._is_refused = False
         self.begun: bool = False
         self.elsewhere: bool = False
 
     def put(self, delivery: Delivery) -> None:
         """Add what has come."""
+        if not self.begun:
+            self._is_refused = isinstance(next(iter(delivery.events), None), ProviderError)
         self.begun = True
         self.elsewhere = delivery.elsewhere
         self._events += delivery.events
@@ -51,18 +55,29 @@ class Inbox:
             await self._room.wait()
 
     async def wait_for_beginning(self) -> Events:
-        """Wait until the answer has begun, and take what has come."""
-        while not self.begun and not self._closed:
-            await self._wait()
-        return self._take()
+        """Wait until the answer has begun.
 
-    async def receive(self) -> Events:
-        """Wait for events, and take all that have come.
+        Returns:
+            The error that came in its place, if one did. Anything else is left to `receive`,
+            however much of it has come meanwhile.
 
         Raises:
             trio.ClosedResourceError: The inbox is closed, or was closed meanwhile.
         """
-        while not self._events and not self._closed:
+        while not self.begun and not self._closed:
+            await self._wait()
+        return self._take() if self._is_refused or self._closed else []
+
+    async def receive(self) -> Events:
+        """Wait for events, and take all that have come.
+
+        Returns:
+            No events only if the request has to be made elsewhere.
+
+        Raises:
+            trio.ClosedResourceError: The inbox is closed, or was closed meanwhile.
+        """
+        while not (self._events or self._closed or self.elsewhere):
             await self._wait()
         return self._take()
 

@@ -16,8 +16,15 @@ from tokenwire.errors import AuthError, NetworkError, ProviderError
 from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.receiving_exchange import ReceivingExchange
 from tokenwire.response import ResponseInfo
-from tokenwire.session import OpenAnswer, SocketWire
+from tokenwire.session import (
+    AnswerTap,
+    OpenAnswer,
+    SentRequest,
+    SocketWire,
+    in_place_of_answer,
+)
 from tokenwire.tokens import End
 from tokenwire_trio import log
 from tokenwire_trio.deadlines import CallClock, Limit
@@ -25,7 +32,8 @@ from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.inbox import Inbox
 from tokenwire_trio.socket_connection import SocketConnection
 from tokenwire_trio.socket_pool import SocketPool
-from tokenwire_trio.socket_refusal import Refusal
+from tokenwire_trio.socket_refusal import Refusal, upgrade_request
+from tokenwire_trio.tap import Tap
 
 T = TypeVar("T")
 
@@ -44,6 +52,7 @@ class SocketCall:
         config: The settings of the call.
         pool: Where its connection comes from.
         clock: The call's time, running since its start.
+        tap: Watches what comes for it.
 
     Raises:
         LocalProtocolError: If the wire format cannot carry what was asked.
@@ -58,25 +67,41 @@ class SocketCall:
         *,
         pool: SocketPool,
         clock: CallClock,
+        tap: Tap | None = None,
     ) -> None:
+        self._wire = wire
         self._endpoint = endpoint
         self._messages = as_conversation(messages)
         self._config = config
         self._pool = pool
         self.clock = clock
+        self._tap = tap
         self._progress = pool.progress()
-        # Reads the refusal of a connection, and any failure before there is one.
-        self._opening = Exchange(wire, endpoint)
-        self._request = self._opening.send(self._messages, config)
         self._connection: SocketConnection | None = None
-        self._answer: OpenAnswer | None = None
-        self._inbox = Inbox()
+        self._begin_request()
         self._moves_left = _MOVES
         self._is_overdue = False
         self.finished: bool = False
 
+    def _begin_request(self) -> None:
+        """Make the request, without asking for anything yet."""
+        exchange = Exchange(self._wire, self._endpoint)
+        self._request = exchange.send(self._messages, self._config)
+        # Reads the refusal of a connection, and any failure before there is one.
+        self._opening: ReceivingExchange = exchange
+        if self._tap is not None:
+            self._opening = self._tapped(self._tap, exchange, self._endpoint)
+        self._answer: OpenAnswer | None = None
+        self._inbox = Inbox()
+
+    def _tapped(
+        self, tap: Tap, exchange: Exchange, endpoint: Endpoint, sent: SentRequest | None = None
+    ) -> ReceivingExchange:
+        request = attrs.evolve(upgrade_request(self._request), body=self._request.body)
+        return tap(exchange, request, self._wire, endpoint, sent)
+
     @property
-    def exchange(self) -> Exchange:
+    def exchange(self) -> ReceivingExchange:
         """What reads the answer."""
         return self._answer.exchange if self._answer is not None else self._opening
 
@@ -90,7 +115,7 @@ class SocketCall:
         """Find a connection, ask for the answer, and wait until it begins.
 
         Returns:
-            What came with the beginning, or the error.
+            Nothing, or the error that came in place of an answer.
         """
         while True:
             failure = await self._ask()
@@ -100,6 +125,7 @@ class SocketCall:
             if not self._inbox.elsewhere:
                 return events
             self._leave_connection()
+            self._begin_request()
             if not self._moves_left:
                 return self._failed(_no_connection_lasts(self._progress.peer))
             self._moves_left -= 1
@@ -138,7 +164,8 @@ class SocketCall:
         if not isinstance(found, SocketConnection):
             return self._not_opened(found)
         self._connection = found
-        self._answer, self._inbox, writing = found.send(self._messages, self._config)
+        tap = self._answer_tap(found.endpoint)
+        self._answer, self._inbox, writing = found.send(self._messages, self._config, tap)
         log.request(self._request)
         self._progress.phase = "send"
         failure = await self._attempt(writing.over.wait, self.clock.send_limit())
@@ -148,6 +175,12 @@ class SocketCall:
         self.clock.request_sent()
         return None
 
+    def _answer_tap(self, endpoint: Endpoint) -> AnswerTap | None:
+        """Return what watches an answer over a connection to this endpoint."""
+        if (tap := self._tap) is None:
+            return None
+        return lambda exchange, sent: self._tapped(tap, exchange, endpoint, sent)
+
     def _not_opened(self, failure: Refusal | ProviderError) -> Events:
         """Return the error for a connection that could not be opened."""
         if isinstance(failure, ProviderError):
@@ -156,7 +189,7 @@ class SocketCall:
         events = self._opening.receive_head(head.status, head.headers)
         events += self._opening.receive_data(failure.body) if not events else []
         events += self._opening.receive_eof(clean=True) if not events else []
-        return self._completed(events)
+        return self._completed(in_place_of_answer(events))
 
     async def _begin(self) -> Events:
         self._progress.phase = "head"
@@ -165,7 +198,7 @@ class SocketCall:
             return self._failed(events)
         if not self._inbox.elsewhere:
             self.clock.head_received()
-        return self._completed(_in_place_of_answer(events))
+        return self._completed(events)
 
     async def receive(self) -> Events:
         """Wait for what comes next.
@@ -183,6 +216,8 @@ class SocketCall:
             outcome = await self._attempt(self._inbox.receive, limit)
             if isinstance(outcome, ProviderError):
                 events = self._failed(outcome)
+            elif self._inbox.elsewhere:
+                events = self._failed(_lost_before_it_began_again(self._progress.peer))
             else:
                 events = self._completed(outcome)
         finally:
@@ -228,13 +263,13 @@ class SocketCall:
         return events
 
 
-def _in_place_of_answer(events: Events) -> Events:
-    """Return the first events of an answer, an error that is all of it as what it is: a refusal."""
-    match events:
-        case [ProviderError() as refusal]:
-            return [attrs.evolve(refusal, in_stream=False)]
-        case _:
-            return events
+def _lost_before_it_began_again(peer: str) -> NetworkError:
+    return NetworkError(
+        phase="body",
+        message=f"{peer} began an answer to a conversation that it then did not know any more, and"
+        " ended the connection before it could be sent whole",
+        retryable=True,
+    )
 
 
 def _no_connection_lasts(peer: str) -> NetworkError:

@@ -27,7 +27,14 @@ from tokenwire.errors import MalformedResponseError, NetworkError, ProviderError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.request import HTTPRequest
-from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, Session, SocketWire
+from tokenwire.session import (
+    AnswerTap,
+    Delivery,
+    OpenAnswer,
+    OutgoingMessage,
+    Session,
+    SocketWire,
+)
 from tokenwire.wire.malformed import limit_error
 from tokenwire_trio import log
 from tokenwire_trio.close_codes import closed_error
@@ -91,6 +98,7 @@ class SocketConnection:
         on_change: Called whenever there may be room that was not there before.
 
     Attributes:
+        endpoint: Where it leads, with the credential that it was opened with.
         closed: It takes nothing more; the farewell may still be under way.
         over: Set when nothing is left of it.
         failure: What it was lost by, if it was.
@@ -112,7 +120,7 @@ class SocketConnection:
         on_change: Callable[[], None],
     ) -> None:
         self._wire = wire
-        self._endpoint = endpoint
+        self.endpoint: Final = endpoint
         self._request = upgrade_request(request)
         # Also refuses headers that cannot be sent, before anything that would show them.
         self._cycle = RequestCycle(self._request, max_head_bytes=endpoint.limits.head_bytes)
@@ -151,9 +159,14 @@ class SocketConnection:
         return not self._stream.is_awaited or may_have_data(self._raw)
 
     def send(
-        self, messages: Sequence[Message], config: ProviderConfig
+        self, messages: Sequence[Message], config: ProviderConfig, tap: AnswerTap | None = None
     ) -> tuple[OpenAnswer, Inbox, Writing]:
         """Ask for an answer.
+
+        Args:
+            messages: The conversation.
+            config: The settings of the call.
+            tap: Watches how the answer comes.
 
         Returns:
             The answer, where its tokens come, and how the request is getting out.
@@ -161,7 +174,7 @@ class SocketConnection:
         Raises:
             LocalProtocolError: If the wire format cannot carry what was asked.
         """
-        answer = self.session.send(messages, config, trio.current_time())
+        answer = self.session.send(messages, config, trio.current_time(), tap)
         inbox = self._inboxes[answer] = Inbox()
         writing = self._writings[answer] = Writing()
         self._something_to_write.set()
@@ -236,7 +249,7 @@ class SocketConnection:
             trio.BrokenResourceError, OSError: The connection broke before it was open.
         """
         log_nothing_from_here()
-        limits = self._endpoint.limits
+        limits = self.endpoint.limits
         opening: Opening = None
         self._raw = stream
         self._stream = UpgradeStream(
@@ -295,14 +308,14 @@ class SocketConnection:
                 host,
                 (url.path or "/") + (f"?{url.query}" if url.query else ""),
                 extra_headers=[(name.encode(), value.encode()) for name, value in headers.items()],
-                max_message_size=self._endpoint.limits.event_bytes,
+                max_message_size=self.endpoint.limits.event_bytes,
                 receive_buffer_size=None,
             )
             answered = [
                 (name.decode("latin-1"), value.decode("latin-1"))
                 for name, value in websocket.handshake_headers
             ]
-            self._session = self._wire.session(self._endpoint, answered, trio.current_time())
+            self._session = self._wire.session(self.endpoint, answered, trio.current_time())
             return websocket
         return None
 
@@ -310,7 +323,7 @@ class SocketConnection:
         if self._stream.failure is not None:
             raise self._stream.failure
         self._cycle.receive(bytes(self._stream.head))
-        limits = self._endpoint.limits
+        limits = self.endpoint.limits
         return await read_refusal(self._raw, self._cycle, max_body_bytes=limits.error_body_bytes)
 
     async def _serve(
@@ -434,7 +447,7 @@ class SocketConnection:
 
     def _lost(self, websocket: trio_websocket.WebSocketConnection) -> ProviderError:
         """Return what the end of the connection means for those who wait for an answer."""
-        limits = self._endpoint.limits
+        limits = self.endpoint.limits
         if self._stream.flooded:
             return limit_error("silent_bytes", limits.silent_bytes)
         closed = websocket.closed

@@ -10,7 +10,6 @@ from typing import ClassVar, Self, final
 import trio
 
 from tokenwire.config import ProviderSection
-from tokenwire.errors import LocalProtocolError
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.secret import Secret
@@ -87,15 +86,10 @@ class SocketProvider(HTTPProvider):
         clock: CallClock,
     ) -> SocketCall:
         """Make the call, without asking for anything yet."""
-        if tap is not None:
-            raise LocalProtocolError(
-                f"{self._socket_wire.kind}: what goes over a socket cannot be recorded, because it"
-                " belongs to no single answer: ask the same provider over HTTP to record it"
-            )
         self._pool.prepare()
         endpoint = self._endpoint_with(credential)
         return SocketCall(
-            self._socket_wire, endpoint, messages, config, pool=self._pool, clock=clock
+            self._socket_wire, endpoint, messages, config, pool=self._pool, clock=clock, tap=tap
         )
 
     async def warm(self, connections: int = 1) -> None:

@@ -2,67 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Protocol
 
-from tokenwire.completion import Completion
 from tokenwire.endpoint import Endpoint
-from tokenwire.errors import ProviderError
-from tokenwire.exchange import Events, Exchange, State
+from tokenwire.exchange import Exchange
+from tokenwire.receiving_exchange import ReceivingExchange
 from tokenwire.request import HTTPRequest
-from tokenwire.response import ResponseInfo
+from tokenwire.session import SentRequest
 from tokenwire.wire.base import Wire
 
-
-class ReceivingExchange(Protocol):
-    """What a call feeds: an `Exchange` that made its request, or what stands in front of one."""
-
-    @property
-    def state(self) -> State:
-        """Where the exchange stands."""
-        ...
-
-    @property
-    def response(self) -> ResponseInfo:
-        """The response as far as its head has come."""
-        ...
-
-    def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
-        """Take a response head."""
-        ...
-
-    def receive_data(self, data: bytes) -> Events:
-        """Take the next bytes of the response body."""
-        ...
-
-    def receive_eof(self, clean: bool) -> Events:
-        """Take the end of the response body."""
-        ...
-
-    def receive_failure(self, error: ProviderError) -> Events:
-        """Take a failure of the transport."""
-        ...
-
-    def partial(self) -> Completion:
-        """Return what has come so far."""
-        ...
+__all__ = ["ReceivingExchange", "Tap"]
 
 
 class Tap(Protocol):
     """Puts something in front of the exchange of each request of a call."""
 
     def __call__(
-        self, exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint
+        self,
+        exchange: Exchange,
+        request: HTTPRequest,
+        wire: Wire,
+        endpoint: Endpoint,
+        sent: SentRequest | None = None,
     ) -> ReceivingExchange:
         """Return what the call is to feed in place of the exchange.
 
         Called before anything is sent, and again where the request is made again with a new
-        credential.
+        credential. Over a socket it is called once more when a connection is found: what was
+        returned before is then fed no more, and had nothing to read but a refusal of connections.
 
         Args:
             exchange: Made the request.
-            request: With its key.
+            request: With its key; all of the conversation is in its body.
             wire: How it is written.
             endpoint: Where it goes, with the credential itself.
+            sent: How it goes out over the socket that was found; this call must not raise.
         """
         ...

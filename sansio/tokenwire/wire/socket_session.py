@@ -21,7 +21,16 @@ from tokenwire.errors import LocalProtocolError, MalformedResponseError, Provide
 from tokenwire.exchange import Events, Exchange, State
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, OpenAnswer, OutgoingMessage, SocketWire
+from tokenwire.receiving_exchange import ReceivingExchange
+from tokenwire.session import (
+    AnswerTap,
+    Delivery,
+    OpenAnswer,
+    OutgoingMessage,
+    SentRequest,
+    SocketWire,
+    in_place_of_answer,
+)
 from tokenwire.wire.socket_messages import as_line, message_bytes
 
 
@@ -29,23 +38,32 @@ class SocketAnswer:
     """An answer on its way; see `OpenAnswer`.
 
     Attributes:
-        exchange: Reads it.
+        exchange: Reads it, once the request is made.
         messages: The whole conversation.
         continues: Only the new part of the conversation was sent.
         is_asked_for: All of the request was handed out to be written.
         is_awaited: Somebody waits for it still.
     """
 
-    __slots__ = ("continues", "exchange", "is_asked_for", "is_awaited", "messages")
+    __slots__ = ("_tap", "continues", "exchange", "is_asked_for", "is_awaited", "messages")
+
+    exchange: ReceivingExchange
 
     def __init__(
-        self, messages: tuple[Message, ...], exchange: Exchange, *, continues: bool
+        self, messages: tuple[Message, ...], tap: AnswerTap | None, *, continues: bool
     ) -> None:
+        self._tap = tap
         self.messages: tuple[Message, ...] = messages
-        self.exchange: Exchange = exchange
         self.continues: bool = continues
         self.is_asked_for: bool = False
         self.is_awaited: bool = True
+
+    def ask(self, exchange: Exchange, texts: Sequence[str]) -> None:
+        """Note what reads the answer to a request that goes out in these messages."""
+        if self._tap is None:
+            self.exchange = exchange
+        else:
+            self.exchange = self._tap(exchange, SentRequest(tuple(texts), self.continues))
 
     @property
     def has_begun(self) -> bool:
@@ -115,7 +133,9 @@ class SocketSession(ABC, Generic[AnswerT]):
         """Whether the server holds all of this conversation but its newest part."""
 
     @abstractmethod
-    def _ask(self, messages: tuple[Message, ...], config: ProviderConfig) -> AnswerT:
+    def _ask(
+        self, messages: tuple[Message, ...], config: ProviderConfig, tap: AnswerTap | None
+    ) -> AnswerT:
         """Make the request for an answer, and put its messages in the outbox."""
 
     @abstractmethod
@@ -157,13 +177,24 @@ class SocketSession(ABC, Generic[AnswerT]):
         """Whether it takes a request at this moment."""
         return not self.expired(now) and len(self._busy()) < self._most_busy
 
-    def send(self, messages: Sequence[Message], config: ProviderConfig, now: float) -> AnswerT:
+    def send(
+        self,
+        messages: Sequence[Message],
+        config: ProviderConfig,
+        now: float,
+        tap: AnswerTap | None = None,
+    ) -> AnswerT:
         """Ask for an answer, by what is new if the server holds the rest."""
         if not self.has_room(now):
             raise LocalProtocolError("this connection takes no request now: see has_room")
         if not self.suits(messages, config):
             raise LocalProtocolError("this connection holds another conversation: see suits")
-        return self._ask(tuple(messages), config)
+        return self._ask(tuple(messages), config, tap)
+
+    def _put_request(self, answer: AnswerT, exchange: Exchange, texts: Sequence[str]) -> None:
+        """Have the request for an answer sent, whose last message asks for it."""
+        answer.ask(exchange, texts)
+        self._put(texts, answer)
 
     def _put(self, texts: Sequence[str], answer: AnswerT | None = None) -> None:
         """Have messages sent; the last of them asks for the answer, if it is one's request."""
@@ -245,5 +276,7 @@ class SocketSession(ABC, Generic[AnswerT]):
     def _read(self, answer: AnswerT, data: bytes) -> Events:
         """Let an answer's exchange read a message, as a line of its body."""
         exchange = answer.exchange
-        events = exchange.receive_head(200, self._headers) if not answer.has_begun else []
-        return events + exchange.receive_data(as_line(data))
+        if answer.has_begun:
+            return exchange.receive_data(as_line(data))
+        events = exchange.receive_head(200, self._headers)
+        return in_place_of_answer(events + exchange.receive_data(as_line(data)))

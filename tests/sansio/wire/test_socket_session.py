@@ -10,10 +10,10 @@ import pytest
 from tests.sansio.wire.socket_peers import CONFIG, HELLO, write
 from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import MalformedResponseError, NetworkError, OtherError, RateLimitError
-from tokenwire.exchange import Exchange
+from tokenwire.exchange import Exchange, State
 from tokenwire.messages import Message
 from tokenwire.response import RateLimit
-from tokenwire.session import OpenAnswer, Session
+from tokenwire.session import OpenAnswer, SentRequest, Session
 from tokenwire.wire import SOCKET_KINDS, socket_wire_by_kind
 
 LOST: Final = NetworkError(phase="body", message="lost", retryable=True)
@@ -229,6 +229,31 @@ def test_a_socket_that_is_not_found_is_named_as_one(kind: str, scheme: str) -> N
     assert isinstance(error, OtherError)
     path = wire.path(CONFIG, {})
     assert error.message.endswith(f"(GET {scheme.replace('http', 'ws')}://host.example/v1{path})")
+    read = Exchange(wire, Endpoint(base_url=f"{scheme}://host.example/v1"))
+    read.expect(exchange.url, "GET")
+    read.receive_head(404, ())
+    (again,) = read.receive_eof(clean=True)
+    assert isinstance(again, OtherError)
+    assert again.message == error.message
+
+
+@every
+def test_an_answer_may_be_watched(kind: str, quirks: Mapping[str, Any]) -> None:
+    """By what stands in front of its exchange; it is told what asks for the answer."""
+    session = new_session(kind, quirks)
+    watched: list[tuple[Exchange, SentRequest]] = []
+
+    def tap(exchange: Exchange, sent: SentRequest) -> Exchange:
+        watched.append((exchange, sent))
+        return exchange
+
+    answer = session.send(HELLO, CONFIG, 0, tap)
+    ((exchange, sent),) = watched
+    assert answer.exchange is exchange
+    assert (exchange.state, sent.continued) == (State.SENT, False)
+    messages = iter(session.message_to_send, None)
+    assert tuple(message.text for message in messages) == sent.messages
+    assert "Hello" not in repr(sent)
 
 
 @every

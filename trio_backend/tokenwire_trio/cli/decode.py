@@ -183,7 +183,7 @@ def _print_events(batches: Iterable[Events]) -> ExitCode:
         output.write(events)
         if events and isinstance(events[-1], ProviderError):
             _, stderr = standard_outlets()
-            stderr.line(f"Error: {events[-1]}{_hint(events[-1])}")
+            stderr.notice(f"Error: {events[-1]}{_hint(events[-1])}")
             code = of_error(events[-1])
     return code
 

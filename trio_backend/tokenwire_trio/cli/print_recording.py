@@ -45,7 +45,7 @@ def _print_events(replay: Replay, output: JSONLines) -> ExitCode:
         output.write_objects([{"t": at, **event_object(event)} for event in events])
         if error := _error_in(events):
             _, stderr = standard_outlets()
-            stderr.line(f"Error: {error}")
+            stderr.notice(f"Error: {error}")
             return of_error(error)
     return ExitCode.COMPLETE
 

@@ -25,6 +25,7 @@ class AppendedFile:
     def __init__(self, path: Path) -> None:
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o600)
+        self._closed = False
         self.failure: OSError | None = None
         if self._breaks_off():
             self.write(b"\n")
@@ -38,13 +39,14 @@ class AppendedFile:
         return os.read(self._descriptor, 1) != b"\n"
 
     def write(self, lines: bytes) -> None:
-        """Add lines, unless an earlier write failed: `failure` then says why."""
+        """Add lines, unless the file is closed or an earlier write failed: see `failure`."""
         try:
-            while lines and self.failure is None:
+            while lines and self.failure is None and not self._closed:
                 lines = lines[os.write(self._descriptor, lines) :]
         except OSError as error:
             self.failure = error
 
     def close(self) -> None:
         """Close the file."""
+        self._closed = True
         os.close(self._descriptor)

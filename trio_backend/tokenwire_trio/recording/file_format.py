@@ -2,21 +2,25 @@
 
 An exchange is a line ``request``, then ``head``, ``data`` and so on as they came, and a line
 ``end``. Each line names its exchange, so that those of many may mix. The first one of each also has
-the format's version, so that files may be put together.
+the format's version, so that files may be put together. An exchange over a socket has lines more,
+so it is of another version than one over HTTP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, BinaryIO, Final, Literal, TypeAlias, final, get_args
 
 import attrs
 import msgspec
 
 from tokenwire.errors import AnyProviderError, ProviderError, Sent
+from tokenwire.response import RateLimit
 from tokenwire.wire.malformed import UNDECODABLE
 
 VERSION: Final = 1
+SOCKET_VERSION: Final = 2
 
 #: A request with images has a line of several megabytes; what is far beyond that is no recording.
 MAX_LINE_BYTES: Final = 256 * 1024 * 1024
@@ -25,7 +29,8 @@ MAX_LINE_BYTES: Final = 256 * 1024 * 1024
 SIGNATURE: Final = b'{"event":"request","tokenwire_recording":'
 
 #: How an exchange ended: with an `End`, with an error, or because its caller left it. ``renewed``
-#: was refused, and made again within the same call with another credential.
+#: was refused, and made again within the same call: with another credential, or over a socket with
+#: the whole of a conversation that the server had lost.
 Outcome: TypeAlias = Literal["complete", "failed", "left", "renewed"]
 
 
@@ -37,7 +42,7 @@ class RequestLine(msgspec.Struct, tag="request", tag_field="event", frozen=True,
     """The request as it was sent, but for its secrets.
 
     Attributes:
-        tokenwire_recording: The format's version.
+        tokenwire_recording: The format's version for this exchange.
         exchange: Names the exchange within the file.
         at: When it began, ISO 8601 in UTC.
         provider: The endpoint's name, empty if it has none.
@@ -45,10 +50,11 @@ class RequestLine(msgspec.Struct, tag="request", tag_field="event", frozen=True,
         quirks: The endpoint's.
         limits: The endpoint's, by name.
         base_url: The endpoint's.
-        method: Of the request.
+        method: Of the request, which over a socket is the one for the connection.
         url: Of the request.
         headers: Of the request, in order.
-        body: Of the request, a JSON value; None where it was not to be kept.
+        body: What is asked, a JSON value, over HTTP as it was sent; None where it was not to be
+            kept.
         body_bytes: How long the body was.
     """
 
@@ -65,6 +71,30 @@ class RequestLine(msgspec.Struct, tag="request", tag_field="event", frozen=True,
     headers: list[tuple[str, str]]
     body: Any
     body_bytes: int
+
+
+class SentLine(msgspec.Struct, tag="sent", tag_field="event", frozen=True):
+    """The request is about to go out over a socket; what was asked is in the `RequestLine`.
+
+    Attributes:
+        exchange: Whose.
+        t: When, in seconds since the exchange began; so are the times of all that follow.
+        continued: Only what is new of the conversation is sent.
+        messages: What is sent, a JSON value for each message; None where it was not to be kept.
+    """
+
+    exchange: str
+    t: float
+    continued: bool
+    messages: list[Any] | None
+
+
+class RateLimitsLine(msgspec.Struct, tag="rate_limits", tag_field="event", frozen=True):
+    """Allowances that came over a socket, but in no message of the exchange."""
+
+    exchange: str
+    t: float
+    rate_limits: list[RateLimit]
 
 
 class HeadLine(msgspec.Struct, tag="head", tag_field="event", frozen=True):
@@ -133,10 +163,15 @@ class EndLine(msgspec.Struct, tag="end", tag_field="event", frozen=True):
     error: str | None
 
 
-Line: TypeAlias = RequestLine | HeadLine | DataLine | EOFLine | FailureLine | EndLine
+Line: TypeAlias = (
+    RequestLine | SentLine | HeadLine | RateLimitsLine | DataLine | EOFLine | FailureLine | EndLine
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Line)
+_ANY: Final = msgspec.json.Decoder()
+
+_READ: Final = (VERSION, SOCKET_VERSION)
 
 
 def encode(lines: Iterable[Line]) -> bytes:
@@ -215,12 +250,25 @@ def _decode(data: bytes, number: int) -> Line:
         raise RecordingError(
             f"line {number}: no line of a recording; it is damaged, or the file is another one"
         ) from None
-    if isinstance(line, RequestLine) and line.tokenwire_recording != VERSION:
+    if isinstance(line, RequestLine) and line.tokenwire_recording not in _READ:
         raise RecordingError(
             f"line {number}: written in version {line.tokenwire_recording} of the format, and this"
-            f" tokenwire reads version {VERSION}: take one that is as new as the recording"
+            f" tokenwire reads versions {VERSION} and {SOCKET_VERSION}: take one that is as new as"
+            " the recording"
         )
     return line
+
+
+def json_value(text: str) -> Any:
+    """Return what a JSON text means, a list if it is several lines of JSON.
+
+    Returns:
+        The text itself where it is neither, because a secret was taken out of it.
+    """
+    for decode in (_ANY.decode, _ANY.decode_lines):
+        with suppress(msgspec.DecodeError):
+            return decode(text)
+    return text
 
 
 _KINDS: Final[dict[str, type[ProviderError]]] = {

@@ -33,8 +33,8 @@ class Recording:
     logging to a file.
 
     Args:
-        provider: Whoever answers, over HTTP. Who opened it closes it. `Retrying`, `Fallback` and
-            `Limited` go around the recording, so that it has each of their attempts.
+        provider: Whoever answers, over HTTP or sockets. Who opened it closes it. `Retrying`,
+            `Fallback` and `Limited` go around the recording, so that it has each of their attempts.
         path: The file.
         prompts: Whether to keep the body of requests. Answers are always kept: they are what a
             recording is for.
@@ -69,8 +69,6 @@ class Recording:
             A context manager in which the provider's own stream lives.
 
         Raises:
-            LocalProtocolError: On entering, also if the provider is reached over a socket, whose
-                messages belong to no single exchange.
             OSError: On entering if the file cannot be written; on leaving, if not all of it could
                 be. The answer itself is not touched by that.
         """

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import final
 
 import attrs
-
-from tokenwire.secret import Scrubber
 
 
 @final
@@ -33,11 +32,11 @@ class RedactedBody:
     with a secret becomes one piece, of the time at which it was whole.
 
     Args:
-        scrubber: Removes the secrets.
+        scrub: Removes the secrets from a text.
     """
 
-    def __init__(self, scrubber: Scrubber) -> None:
-        self._scrubber = scrubber
+    def __init__(self, scrub: Callable[[str], str]) -> None:
+        self._scrub = scrub
         self._held: list[Piece] = []
 
     def receive(self, t: float, data: bytes) -> list[Piece]:
@@ -57,5 +56,5 @@ class RedactedBody:
         pieces, self._held = self._held, []
         data = b"".join(piece.data for piece in pieces)
         # Secrets are ASCII, and Latin-1 takes any bytes.
-        redacted = self._scrubber.scrub(data.decode("latin-1")).encode("latin-1")
+        redacted = self._scrub(data.decode("latin-1")).encode("latin-1")
         return pieces if redacted == data else [attrs.evolve(pieces[-1], data=redacted)]

@@ -11,6 +11,7 @@ from tokenwire.endpoint import Endpoint, Limits
 from tokenwire.errors import LocalProtocolError, NetworkError, ProviderError
 from tokenwire.exchange import Events, Exchange, State
 from tokenwire.response import ResponseInfo, Timings
+from tokenwire.session import in_place_of_answer
 from tokenwire.wire import Wire, wire_by_kind
 from tokenwire_trio.recording.file_format import (
     DataLine,
@@ -18,9 +19,11 @@ from tokenwire_trio.recording.file_format import (
     EOFLine,
     FailureLine,
     HeadLine,
+    RateLimitsLine,
     RecordedExchange,
     RecordingError,
     RequestLine,
+    SentLine,
     error_of,
 )
 
@@ -41,7 +44,9 @@ class _Step:
 
     number: int
     t: float
-    what: HeadLine | bytes | EOFLine | FailureLine = attrs.field(repr=False)
+    what: SentLine | HeadLine | RateLimitsLine | bytes | EOFLine | FailureLine = attrs.field(
+        repr=False
+    )
 
 
 @final
@@ -63,6 +68,9 @@ class Replay:
     def __init__(self, recorded: RecordedExchange, wires: Iterable[Wire] = ()) -> None:
         self.exchange: Exchange = _exchange_for(recorded, wires)
         self.timings: Timings = Timings()
+        self._is_over_socket = recorded.request.method == "GET"
+        self._sent: SentLine | None = None
+        self._has_data = False
         self._steps = _steps_of(recorded)
         self._end = recorded.end
         self._next = 0
@@ -73,9 +81,18 @@ class Replay:
         return self.exchange.state in (State.DONE, State.FAILED)
 
     @property
+    def begun(self) -> bool:
+        """Whether the answer has: its head has come, and over a socket its first message."""
+        status = self.exchange.response.status
+        if status is None or not 200 <= status < 300:
+            return False
+        return not self._is_over_socket or (self._sent is not None and self._has_data)
+
+    @property
     def response(self) -> ResponseInfo:
         """The response as far as its head was fed, with the timings of then."""
-        return attrs.evolve(self.exchange.response, timings=self.timings)
+        continued = self._sent is not None and self._sent.continued
+        return attrs.evolve(self.exchange.response, timings=self.timings, continued=continued)
 
     @property
     def next_at(self) -> float:
@@ -96,7 +113,10 @@ class Replay:
             RecordingError: If it could not happen there.
         """
         now = self.next_at
+        may_be_refused = self._is_over_socket and not self.begun
         events = self._feed()
+        if may_be_refused:
+            events = in_place_of_answer(events)
         if events and isinstance(events[-1], ProviderError) and self._end is not None:
             events[-1] = attrs.evolve(events[-1], sent=self._end.sent)
         self._note_time(now, events)
@@ -115,9 +135,16 @@ class Replay:
 
     def _feed_one(self, step: _Step) -> Events:
         match step.what:
+            case SentLine() as sent:
+                self._sent = sent
+                return []
+            case RateLimitsLine(rate_limits=rate_limits):
+                self.exchange.receive_rate_limits(rate_limits)
+                return []
             case HeadLine(status=status, headers=headers):
                 return self.exchange.receive_head(status, headers)
             case bytes() as data:
+                self._has_data = True
                 return self.exchange.receive_data(data)
             case EOFLine(clean=clean):
                 return self.exchange.receive_eof(clean)
@@ -160,7 +187,7 @@ def _exchange_for(recorded: RecordedExchange, wires: Iterable[Wire]) -> Exchange
     except (ValueError, TypeError) as error:
         reason = str(error)
     else:
-        exchange.expect(request.url.partition("?")[0])
+        exchange.expect(request.url.partition("?")[0], request.method)
         return exchange
     raise RecordingError(f"line {recorded.number}: {reason}")
 

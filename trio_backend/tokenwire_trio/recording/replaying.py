@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Literal, TypeAlias, final, get_args
 
-import msgspec
 import trio
 
 from tokenwire.endpoint import Deadlines
@@ -22,7 +21,7 @@ from tokenwire.wire import Wire, wire_by_kind
 from tokenwire_trio.credentials import Credentials
 from tokenwire_trio.deadlines import CallClock
 from tokenwire_trio.provider import AnswerBlock
-from tokenwire_trio.recording.file_format import RecordedExchange, read
+from tokenwire_trio.recording.file_format import RecordedExchange, json_value, read
 from tokenwire_trio.recording.replay import Replay
 from tokenwire_trio.stream import HTTPTokenStream
 
@@ -126,7 +125,7 @@ class Replaying:
     ) -> bool:
         wire = wire_by_kind(recorded.request.wire, self._wires)
         encoded = wire.encode(messages, config, recorded.request.quirks)
-        return bool(msgspec.json.decode(encoded.body) == recorded.request.body)
+        return bool(json_value(encoded.body.decode()) == recorded.request.body)
 
 
 def _check_option(name: str, value: str, values: Iterable[str]) -> None:
@@ -165,16 +164,11 @@ class ReplayedCall:
         return self._replay.over
 
     async def start(self) -> Events:
-        """Play until the response head has come, or the whole of a refusal."""
+        """Play until the answer has begun, or the whole of a refusal has come."""
         events: Events = []
-        while not (events or self._answers):
+        while not (events or self._replay.begun):
             events = await self._step()
         return events
-
-    @property
-    def _answers(self) -> bool:
-        status = self.exchange.response.status
-        return status is not None and 200 <= status < 300
 
     async def receive(self) -> Events:
         """Play until something comes of it.

@@ -6,10 +6,9 @@ import secrets
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, final
+from typing import Final, final
 
 import attrs
-import msgspec
 import trio
 
 from tokenwire.completion import Completion
@@ -17,11 +16,13 @@ from tokenwire.endpoint import Endpoint
 from tokenwire.errors import ProviderError, Sent
 from tokenwire.exchange import Events, Exchange, State
 from tokenwire.request import HTTPRequest
-from tokenwire.response import ResponseInfo
-from tokenwire.secret import REDACTED, Scrubber, names_credential
+from tokenwire.response import RateLimit, ResponseInfo
+from tokenwire.secret import REDACTED, names_credential
+from tokenwire.session import SentRequest
 from tokenwire.wire.base import Wire
 from tokenwire_trio.recording.appended_file import AppendedFile
 from tokenwire_trio.recording.file_format import (
+    SOCKET_VERSION,
     VERSION,
     DataLine,
     EndLine,
@@ -30,15 +31,18 @@ from tokenwire_trio.recording.file_format import (
     HeadLine,
     Line,
     Outcome,
+    RateLimitsLine,
     RequestLine,
+    SentLine,
     encode,
+    json_value,
 )
 from tokenwire_trio.recording.redacted_body import Piece, RedactedBody
 
 
 @final
 class Tape:
-    """What one call writes: an exchange, or two where its credential had to be renewed.
+    """What one call writes: an exchange, or two where it was refused and made again.
 
     Args:
         path: The file.
@@ -52,24 +56,47 @@ class Tape:
         self._current: TapedExchange | None = None
 
     def record(
-        self, exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint
+        self,
+        exchange: Exchange,
+        request: HTTPRequest,
+        wire: Wire,
+        endpoint: Endpoint,
+        sent: SentRequest | None = None,
     ) -> TapedExchange:
-        """Begin an exchange; see `tokenwire_trio.tap.Tap`.
+        """Begin an exchange, or go on with one of which nothing has come; see `Tap`.
 
         Raises:
-            OSError: If the file cannot be written.
+            OSError: If the file cannot be written, before the first exchange.
         """
-        if self._current is not None:
-            self._current.end("renewed", None)
-        if self._file is None:
-            self._file = AppendedFile(self._path)
-        scrubber = endpoint.scrubber()
-        begin = _request_line(request, wire, endpoint, scrubber, prompts=self._prompts)
-        self._file.write(encode([begin]))
+        current = self._current
+        if current is None:
+            current = self._begin_first(exchange, request, wire, endpoint)
+        elif current.has_begun:
+            current.end("renewed", None)
+            current = self._begin(exchange, request, wire, endpoint)
+        else:
+            current.be_read_by(exchange, endpoint)
+        if sent is not None:
+            current.note_sent(sent, prompts=self._prompts)
+        self._current = current
+        return current
+
+    def _begin_first(
+        self, exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint
+    ) -> TapedExchange:
+        self._file = AppendedFile(self._path)
+        begun = self._begin(exchange, request, wire, endpoint)
         if self._file.failure is not None:
             raise self._file.failure
-        self._current = TapedExchange(exchange, begin.exchange, self._file, scrubber)
-        return self._current
+        return begun
+
+    def _begin(
+        self, exchange: Exchange, request: HTTPRequest, wire: Wire, endpoint: Endpoint
+    ) -> TapedExchange:
+        assert self._file is not None  # see `_begin_first`
+        begin = _request_line(request, wire, endpoint, prompts=self._prompts)
+        self._file.write(encode([begin]))
+        return TapedExchange(exchange, begin.exchange, self._file, endpoint)
 
     def close(self, error: BaseException | None) -> OSError | None:
         """Write how it ended, for whatever reason.
@@ -96,19 +123,23 @@ class TapedExchange:
         exchange: What reads the answer.
         name: Of the exchange, in the file.
         file: Where to write.
-        scrubber: Removes the endpoint's secrets.
+        endpoint: Whose secrets are to be left out.
+
+    Attributes:
+        has_begun: Something has come.
     """
 
     def __init__(
-        self, exchange: Exchange, name: str, file: AppendedFile, scrubber: Scrubber
+        self, exchange: Exchange, name: str, file: AppendedFile, endpoint: Endpoint
     ) -> None:
         self._exchange = exchange
         self._name = name
         self._file = file
-        self._scrubber = scrubber
+        self._scrubbers = {endpoint.credential: endpoint.scrubber()}
         self._began = trio.current_time()
-        self._body = RedactedBody(scrubber)
+        self._body = RedactedBody(self._scrub)
         self._error: ProviderError | None = None
+        self.has_begun: bool = False
 
     @property
     def state(self) -> State:
@@ -124,8 +155,30 @@ class TapedExchange:
         """Return what has come so far."""
         return self._exchange.partial()
 
+    def be_read_by(self, exchange: Exchange, endpoint: Endpoint) -> None:
+        """Have another exchange read what comes, with an endpoint that differs in its key only.
+
+        The connection that was found may have been opened with an older one.
+        """
+        self._exchange = exchange
+        if endpoint.credential not in self._scrubbers:
+            self._scrubbers[endpoint.credential] = endpoint.scrubber()
+
+    def _scrub(self, text: str) -> str:
+        for scrubber in self._scrubbers.values():
+            text = scrubber.scrub(text)
+        return text
+
+    def note_sent(self, sent: SentRequest, *, prompts: bool) -> None:
+        """Write how the request goes out over a socket."""
+        messages = [json_value(self._scrub(message)) for message in sent.messages]
+        self._write(
+            SentLine(self._name, self._time(), sent.continued, messages if prompts else None)
+        )
+
     def receive_head(self, status: int, headers: Iterable[tuple[str, str]]) -> Events:
         """Take a response head."""
+        self.has_begun = True
         fields = list(headers)
         redacted = [(name, self._redacted(name, value)) for name, value in fields]
         self._write(HeadLine(self._name, self._time(), status, redacted))
@@ -134,7 +187,15 @@ class TapedExchange:
     def _redacted(self, name: str, value: str) -> str:
         # Allowances of tokens are no tokens.
         secret = names_credential(name) and "ratelimit" not in name.lower().replace("-", "")
-        return REDACTED if secret else self._scrubber.scrub(value)
+        return REDACTED if secret else self._scrub(value)
+
+    def receive_rate_limits(self, rate_limits: Iterable[RateLimit]) -> None:
+        """Take allowances that the provider reports elsewhere than in the response head."""
+        limits = list(rate_limits)
+        redacted = [attrs.evolve(each, name=self._scrub(each.name)) for each in limits]
+        if limits:
+            self._write(RateLimitsLine(self._name, self._time(), redacted))
+        self._exchange.receive_rate_limits(limits)
 
     def receive_data(self, data: bytes) -> Events:
         """Take the next bytes of the response body."""
@@ -150,8 +211,9 @@ class TapedExchange:
 
     def receive_failure(self, error: ProviderError) -> Events:
         """Take a failure of the transport."""
+        self.has_begun = True
         facts = {
-            name: self._scrubber.scrub(value) if isinstance(value, str) else value
+            name: self._scrub(value) if isinstance(value, str) else value
             for name, value in error.facts().items()
         }
         self._write(FailureLine(self._name, self._time(), facts))
@@ -168,7 +230,7 @@ class TapedExchange:
         if told and isinstance(error, ProviderError) and error.message == told.message:
             told = error  # the same one, with what only the transport knows
         sent: Sent = "all" if told is None else told.sent
-        message = None if told is None else self._scrubber.scrub(str(told))
+        message = None if told is None else self._scrub(str(told))
         how = outcome or _OUTCOMES.get(self._exchange.state, "left")
         self._write(EndLine(self._name, self._time(), how, sent, message))
 
@@ -200,10 +262,11 @@ def _data_line(name: str, piece: Piece) -> DataLine:
 
 
 def _request_line(
-    request: HTTPRequest, wire: Wire, endpoint: Endpoint, scrubber: Scrubber, *, prompts: bool
+    request: HTTPRequest, wire: Wire, endpoint: Endpoint, *, prompts: bool
 ) -> RequestLine:
+    scrubber = endpoint.scrubber()
     return RequestLine(
-        tokenwire_recording=VERSION,
+        tokenwire_recording=SOCKET_VERSION if request.method == "GET" else VERSION,
         exchange=secrets.token_hex(6),  # other programs may write to the same file
         at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         provider=endpoint.name,
@@ -217,14 +280,6 @@ def _request_line(
             (name, REDACTED if names_credential(name) else scrubber.scrub(value))
             for name, value in request.headers
         ],
-        body=_json_value(scrubber.scrub(request.body.decode())) if prompts else None,
+        body=json_value(scrubber.scrub(request.body.decode())) if prompts else None,
         body_bytes=len(request.body),
     )
-
-
-def _json_value(text: str) -> Any:
-    """Return what a JSON text means, or the text itself where the redaction broke it."""
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError:
-        return text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import final
 
-from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
+from tokenwire.session import AnswerTap
 from tokenwire.tokens import End
 from tokenwire.wire.openai_responses_ws.continuation import HeldAnswer, held_answer
 from tokenwire.wire.socket_session import SocketAnswer
@@ -24,9 +24,9 @@ class RealtimeAnswer(SocketAnswer):
     __slots__ = ("name", "response_id")
 
     def __init__(
-        self, name: str, messages: tuple[Message, ...], exchange: Exchange, *, continues: bool
+        self, name: str, messages: tuple[Message, ...], tap: AnswerTap | None, *, continues: bool
     ) -> None:
-        super().__init__(messages, exchange, continues=continues)
+        super().__init__(messages, tap, continues=continues)
         self.name: str = name
         self.response_id: str | None = None
 

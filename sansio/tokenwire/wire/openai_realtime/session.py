@@ -27,7 +27,7 @@ from tokenwire.exchange import Events, Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.response import RateLimit
-from tokenwire.session import Delivery, SocketWire
+from tokenwire.session import AnswerTap, Delivery, SocketWire
 from tokenwire.tokens import End
 from tokenwire.wire.encoding import refuse_set
 from tokenwire.wire.malformed import schema_error
@@ -89,7 +89,9 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
         """Whether the server holds all of this conversation but its newest part."""
         return self._conversation.held(messages) is not None
 
-    def _ask(self, messages: tuple[Message, ...], config: ProviderConfig) -> RealtimeAnswer:
+    def _ask(
+        self, messages: tuple[Message, ...], config: ProviderConfig, tap: AnswerTap | None
+    ) -> RealtimeAnswer:
         own = ("event_id", "metadata")
         refuse_set(
             {f"extra[{name!r}]": config.extra.get(name) for name in own},
@@ -104,9 +106,9 @@ class RealtimeSession(SocketSession[RealtimeAnswer]):
             attrs.evolve(config, extra={**config.extra, **named}),
         )
         self._named += 1
-        answer = RealtimeAnswer(name, messages, exchange, continues=held is not None)
+        answer = RealtimeAnswer(name, messages, tap, continues=held is not None)
         self._answers[name] = answer
-        self._put(request.body.decode().split("\n"), answer)
+        self._put_request(answer, exchange, request.body.decode().split("\n"))
         return answer
 
     def _busy(self) -> list[RealtimeAnswer]:

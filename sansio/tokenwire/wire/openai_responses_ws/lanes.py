@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, final
 
-from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
+from tokenwire.session import AnswerTap
 from tokenwire.wire.openai_responses_ws.continuation import HeldAnswer
 from tokenwire.wire.socket_session import SocketAnswer
 
@@ -36,11 +36,11 @@ class LaneAnswer(SocketAnswer):
         lane: Lane,
         messages: tuple[Message, ...],
         config: ProviderConfig,
-        exchange: Exchange,
+        tap: AnswerTap | None,
         *,
         continues: bool,
     ) -> None:
-        super().__init__(messages, exchange, continues=continues)
+        super().__init__(messages, tap, continues=continues)
         self.lane: Lane = lane
         self.config: ProviderConfig = config
         self.is_created: bool = False
@@ -50,9 +50,8 @@ class LaneAnswer(SocketAnswer):
         """Whether any of it was delivered."""
         return bool(self.exchange.partial().choices)
 
-    def begin_again(self, exchange: Exchange) -> None:
+    def begin_again(self) -> None:
         """Note that the whole conversation is sent in place of its new part."""
-        self.exchange = exchange
         self.continues = self.is_asked_for = self.is_created = False
 
 

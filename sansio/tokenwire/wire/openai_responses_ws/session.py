@@ -22,7 +22,7 @@ from tokenwire.errors import LocalProtocolError
 from tokenwire.exchange import Exchange
 from tokenwire.messages import Message
 from tokenwire.provider_config import ProviderConfig
-from tokenwire.session import Delivery, SocketWire
+from tokenwire.session import AnswerTap, Delivery, SocketWire
 from tokenwire.tokens import End
 from tokenwire.wire.encoding import refuse_set
 from tokenwire.wire.malformed import schema_error
@@ -79,7 +79,9 @@ class ResponsesSession(SocketSession[LaneAnswer]):
             return None
         return self._lanes.continuing(messages)
 
-    def _ask(self, messages: tuple[Message, ...], config: ProviderConfig) -> LaneAnswer:
+    def _ask(
+        self, messages: tuple[Message, ...], config: ProviderConfig, tap: AnswerTap | None
+    ) -> LaneAnswer:
         refuse_set(
             {"extra['stream_id']": config.extra.get("stream_id")}, "the session chooses the lane"
         )
@@ -92,9 +94,9 @@ class ResponsesSession(SocketSession[LaneAnswer]):
             config,
             {"previous_response_id": held.response_id} if held else {},
         )
-        answer = LaneAnswer(lane, messages, config, exchange, continues=held is not None)
+        answer = LaneAnswer(lane, messages, config, tap, continues=held is not None)
         self._lanes.take(answer)
-        self._put([text], answer)
+        self._put_request(answer, exchange, [text])
         return answer
 
     def _encode(
@@ -206,8 +208,8 @@ class ResponsesSession(SocketSession[LaneAnswer]):
         """Let nothing begin any more."""
         self._at_its_end = True
         unasked = [each for each in self._busy() if not each.is_asked_for]
-        untouched = [each for each in concerned if not each.has_parts]
-        begun = [each for each in concerned if each.has_parts]
+        untouched = [each for each in concerned if not each.is_created]
+        begun = [each for each in concerned if each.is_created]
         return [
             *self._move([*untouched, *unasked]),
             *self._fail(begun, lambda answer: self._read(answer, data)),
@@ -221,8 +223,8 @@ class ResponsesSession(SocketSession[LaneAnswer]):
             exchange, text = self._encode(answer.lane, answer.messages, answer.config, {})
         except LocalProtocolError:
             return False  # the server's own part of it is one that it does not take back
-        answer.begin_again(exchange)
-        self._put([text], answer)
+        answer.begin_again()
+        self._put_request(answer, exchange, [text])
         return True
 
 

@@ -28,7 +28,9 @@ from tokenwire.errors import (
     ProviderError,
     RateLimitError,
 )
+from tokenwire.exchange import Exchange, State
 from tokenwire.messages import Message, Reasoning
+from tokenwire.session import SentRequest
 from tokenwire.tokens import End, TextDelta
 
 LOST = NetworkError(phase="body", message="lost", retryable=True)
@@ -212,7 +214,7 @@ def test_a_server_without_lanes_does_not_begin_what_was_not_sent() -> None:
     session = new_session()
     empty, answer = asked(session), asked(session)
     received(session, created("r1"), completed("r1"))
-    assert empty.exchange.complete
+    assert empty.exchange.state is State.DONE
     waiting = asked(session)
     assert waiting.lane.name is None
     failed, moved = session.receive_message(created("r2"))
@@ -361,14 +363,22 @@ def test_what_the_server_lost_is_sent_whole_once(error: str) -> None:
 
 
 def test_what_the_server_lost_may_have_begun() -> None:
-    """As long as no token came; the answer then begins again."""
+    """As long as no token came; the answer then begins again, and who watches it is told."""
     session = new_session()
     reply = answered(session, asked(session), "r1")
-    answer = asked(session, *HELLO, reply, MORE)
+    watched: list[SentRequest] = []
+
+    def tap(exchange: Exchange, request: SentRequest) -> Exchange:
+        watched.append(request)
+        return exchange
+
+    answer = session.send((*HELLO, reply, MORE), CONFIG, 0, tap)
+    sent(session)
     received(session, created("r2"), nested_error(NOT_HELD))
     deliveries = received(session, created("r3"), delta("Hi"), completed("r3"))
     assert events_of(answer, deliveries)[0] == TextDelta("Hi")
     assert isinstance(events_of(answer, deliveries)[-1], End)
+    assert [each.continued for each in watched] == [True, False]
 
 
 def test_what_the_server_lost_is_known_by_what_was_continued() -> None:
@@ -383,7 +393,7 @@ def test_what_the_server_lost_is_known_by_what_was_continued() -> None:
     assert len(request["input"]) == 3
     assert not answer.continues
     received(session, created("r2", "lane-1"), completed("r2", "lane-1"))
-    assert beside.exchange.complete
+    assert beside.exchange.state is State.DONE
 
 
 def test_what_the_server_lost_is_not_guessed() -> None:
@@ -520,6 +530,17 @@ def test_an_answer_that_has_begun_fails_with_its_connection() -> None:
     deliveries = received(session, created("r1", "lane-1"), delta("x", "lane-1"))
     deliveries += received(session, nested_error(code, "lane-1"))
     assert isinstance(events_of(answer, deliveries)[-1], ProviderError)
+
+
+def test_an_answer_without_a_token_has_begun_as_well() -> None:
+    """Its caller was told so, and waits for tokens that would come nowhere else."""
+    session = new_session()
+    asked(session)
+    answer = asked(session)
+    received(session, created("r1", "lane-1"))
+    (delivery,) = received(session, nested_error("websocket_connection_limit_reached", "lane-1"))
+    assert not delivery.elsewhere
+    assert isinstance(events_of(answer, [delivery])[-1], ProviderError)
 
 
 # Errors
