@@ -1,11 +1,11 @@
 """The calls that wait for a connection, in the order in which they came.
 
-Each waits for an address, and nobody overtakes those who came before for the same one.
+Each waits for an address, and nobody overtakes those who came before for what they could use, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from typing import final
@@ -14,7 +14,34 @@ import attrs
 import trio
 
 from tokenwire.errors import ProviderError
+from tokenwire.messages import Message
+from tokenwire.provider_config import ProviderConfig
+from tokenwire_trio.socket_connection import SocketConnection
 from tokenwire_trio.socket_refusal import Refusal
+
+
+@final
+@attrs.frozen
+class Wanted:
+    """What a call wants of a connection.
+
+    Attributes:
+        url: Where it has to lead.
+        messages: The conversation.
+        config: The settings of the call.
+    """
+
+    url: str
+    messages: Sequence[Message]
+    config: ProviderConfig
+
+    def may_go_over(self, connection: SocketConnection) -> bool:
+        """Whether it may be asked there, now or later."""
+        return connection.url == self.url and connection.session.suits(self.messages, self.config)
+
+    def is_continued_over(self, connection: SocketConnection) -> bool:
+        """Whether only what is new of it has to be sent there."""
+        return connection.session.continues(self.messages, self.config)
 
 
 @final
@@ -23,13 +50,13 @@ class Place:
     """A place in the line.
 
     Attributes:
-        url: The address that is waited for.
+        wanted: What is waited for.
         number: Who came before has a smaller one.
-        failure: A connection to it could not be opened, and this is why.
+        failure: A connection to its address could not be opened, and this is why.
         called: Set when it is time to look again.
     """
 
-    url: str
+    wanted: Wanted
     number: int
     failure: Refusal | ProviderError | None = None
     called: trio.Event = attrs.field(factory=trio.Event)
@@ -37,16 +64,17 @@ class Place:
 
 @final
 class Line:
-    """All who wait, by what they wait for."""
+    """All who wait, by the addresses that they wait for."""
 
     def __init__(self) -> None:
         self._waiting: dict[str, dict[Place, None]] = {}
         self._numbers = count()
 
     @contextmanager
-    def place(self, url: str) -> Generator[Place, None, None]:
+    def place(self, wanted: Wanted) -> Generator[Place, None, None]:
         """Stand in line."""
-        place = Place(url, next(self._numbers))
+        url = wanted.url
+        place = Place(wanted, next(self._numbers))
         self._waiting.setdefault(url, {})[place] = None
         self.call_firsts()  # with more in the line, it may be time to open another connection
         try:
@@ -61,13 +89,13 @@ class Line:
         """Return how many wait for an address."""
         return len(self._waiting.get(url, ()))
 
-    def is_first(self, place: Place) -> bool:
-        """Tell whether nobody came before who waits for the same address."""
-        return next(iter(self._waiting[place.url])) is place
+    def first(self, url: str) -> Place | None:
+        """Return who waits longest for an address, None if nobody does."""
+        return next(iter(self._waiting.get(url, ())), None)
 
-    def is_first_of_all(self, place: Place) -> bool:
-        """Tell whether nobody came before at all."""
-        return min(self._firsts(), key=lambda each: each.number) is place
+    def firsts_before(self, place: Place | None) -> Iterator[Place]:
+        """Return the first for each address, of those who came before, or of all."""
+        return (each for each in self._firsts() if place is None or each.number < place.number)
 
     def _firsts(self) -> list[Place]:
         return [next(iter(places)) for places in self._waiting.values()]

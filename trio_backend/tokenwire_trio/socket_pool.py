@@ -6,9 +6,13 @@ will have room for everybody who waits. Where a setting is part of the address, 
 the same address are meant.
 
 Calls wait in a line: only the first for each address looks for room, and who opens a connection has
-left it. Where there may be no more connections, the idle one that was used longest ago makes room,
-and only the first of all looks: one address must not keep the others out. So it does where more are
-idle than are to be kept.
+left it. Where there may be no more connections, the idle one that was used longest ago makes room.
+So it does where more are idle than are to be kept.
+
+One address must not keep the others out, nor hold them up. Who needs a connection that there is no
+place for is promised one of those that are open, while it is still busy: the one used longest ago,
+which takes no requests of those who came later. All others go on meanwhile, so that nobody waits
+for more than what is under way on one connection, and for those who came before.
 """
 
 from __future__ import annotations
@@ -35,7 +39,7 @@ from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.failures import attempt
 from tokenwire_trio.progress import Observer, Progress
 from tokenwire_trio.socket_connection import SocketConnection
-from tokenwire_trio.socket_line import Line, Place
+from tokenwire_trio.socket_line import Line, Place, Wanted
 from tokenwire_trio.socket_refusal import Refusal
 
 #: Trips through the scheduler that an idle connection gets to deal with what has come on it: to
@@ -133,39 +137,33 @@ class SocketPool:
             trio.ClosedResourceError: The provider is closed, or was closed meanwhile.
         """
         limit = clock.pool_limit()
-        look = partial(self._best, messages, config, request.url)
-        found = await self._wait_in_line(request.url, look, limit, progress)
+        wanted = Wanted(request.url, messages, config)
+        found = await self._wait_in_line(wanted, limit, progress)
         if found is not None:
             return found
         return await self._open(endpoint, request, progress, clock)
 
     async def _wait_in_line(
-        self,
-        url: str,
-        look: Callable[[], SocketConnection | None],
-        limit: Limit,
-        progress: Progress,
+        self, wanted: Wanted, limit: Limit, progress: Progress
     ) -> SocketConnection | Refusal | ProviderError | None:
         """Wait for a connection with room; None if it is time to open one."""
-        with self._line.place(url) as place:
+        holding = await _look_twice(partial(self._holding, wanted))
+        if holding is not None:
+            return holding
+        with self._line.place(wanted) as place:
             while True:  # noqa: ASYNC913  # who finds something need not wait
                 self.check_open()
                 if place.failure is not None:
                     return place.failure
-                if self._is_turn_of(place):
-                    connection = await _look_twice(look)
-                    if connection is not None or self._may_open(url):
+                if self._line.first(wanted.url) is place:
+                    connection = await _look_twice(partial(self._best, place))
+                    if connection is not None or self._may_open(place):
                         return connection
-                    self._make_room(url)
+                    self._make_room(place)
                 place.called = trio.Event()
                 failure = await attempt(place.called.wait, limit, progress)
                 if failure is not None:
                     return failure
-
-    def _is_turn_of(self, place: Place) -> bool:
-        """Whether nobody is overtaken by this one's looking for room."""
-        line = self._line
-        return line.is_first(place) if self._has_place else line.is_first_of_all(place)
 
     async def warm(
         self,
@@ -190,66 +188,104 @@ class SocketPool:
         most = min(self._most, self._most_idle)
         if not 1 <= count <= most:
             raise ValueError(f"connections must be from 1 to {most:g}, as the pool settings allow")
-        while self._count_ready(messages, config, request.url) < count and self._has_place:
+        wanted = Wanted(request.url, messages, config)
+        while len(self._ready(wanted)) < count and self._places >= 1:
             opened = await self._open(endpoint, request, progress, clock)
             if not isinstance(opened, SocketConnection):
                 return opened
         return None
 
-    def _best(
-        self, messages: Sequence[Message], config: ProviderConfig, url: str
-    ) -> SocketConnection | None:
-        """Return the connection to ask over, and note that it is used."""
+    def _holding(self, wanted: Wanted) -> SocketConnection | None:
+        """Return the connection that holds a conversation, and is of no use to who waits."""
+        first = self._line.first(wanted.url)
+        if first is None:
+            return None
+        for connection in filter(wanted.is_continued_over, self._usable(wanted, None)):
+            if not first.wanted.may_go_over(connection):
+                return self._used(connection)
+        return None
+
+    def _best(self, place: Place) -> SocketConnection | None:
+        """Return the connection to ask over for the first who waits for an address."""
         for connection in self._connections:
             connection.retire_if_over()
-        ready = self._ready(messages, config, url)
-        if not ready:
+        usable = self._usable(place.wanted, place)
+        if not usable:
             return None
-        holding = (each for each in ready if each.session.continues(messages, config))
-        best = next(holding, ready[-1])
-        self._connections.remove(best)
-        self._connections.append(best)
-        return best
+        return self._used(next(filter(place.wanted.is_continued_over, usable), usable[-1]))
 
-    def _ready(
-        self, messages: Sequence[Message], config: ProviderConfig, url: str
-    ) -> list[SocketConnection]:
+    def _usable(self, wanted: Wanted, place: Place | None) -> list[SocketConnection]:
+        """Return the connections that would take a request now, and are promised to nobody."""
+        promised = self._promised_before(place)
+        return [each for each in self._ready(wanted) if each not in promised]
+
+    def _used(self, connection: SocketConnection) -> SocketConnection:
+        """Note that a connection is used, and return it."""
+        self._connections.remove(connection)
+        self._connections.append(connection)
+        return connection
+
+    def _ready(self, wanted: Wanted) -> list[SocketConnection]:
         """Return the connections that would take a request now."""
         now = trio.current_time()
         return [
             each
-            for each in self._connections
-            if each.url == url
-            and not each.closed
-            and each.session.has_room(now)
-            and each.session.suits(messages, config)
+            for each in self._open_ones
+            if each.session.has_room(now) and wanted.may_go_over(each)
         ]
 
-    def _count_ready(self, messages: Sequence[Message], config: ProviderConfig, url: str) -> int:
-        return len(self._ready(messages, config, url))
+    @property
+    def _open_ones(self) -> list[SocketConnection]:
+        """The connections that take requests, if not at this moment."""
+        now = trio.current_time()
+        return [
+            each for each in self._connections if not (each.closed or each.session.expired(now))
+        ]
 
     def _idle(self) -> Iterator[SocketConnection]:
-        return (each for each in self._connections if each.session.idle and not each.closed)
+        return (each for each in self._open_ones if each.session.idle)
 
-    def _make_room(self, url: str) -> None:
+    def _lacking_before(self, place: Place | None) -> int:
+        """Return for how many addresses somebody came before whom no open connection will serve."""
+        if self._most == inf:
+            return 0
+        return sum(
+            not any(map(each.wanted.may_go_over, self._open_ones))
+            for each in self._line.firsts_before(place)
+        )
+
+    def _promised_before(self, place: Place | None) -> list[SocketConnection]:
+        """Return the busy connections that are to end for them, as far as no place is free."""
+        missing = self._lacking_before(place) - self._places - self._ending
+        return self._open_ones[: int(max(0, missing))]
+
+    def _make_room(self, place: Place) -> None:
         """End an idle connection, none of which suits, if there may be no more beside it."""
-        if not self._has_place and not self._enough_to_come(url):
+        coming = self._places + self._ending - self._lacking_before(place)
+        if not self._enough_for_all(place, max(0, coming)):
             for connection in islice(self._idle(), 1):
                 connection.retire()
 
-    @property
-    def _has_place(self) -> bool:
-        return self._opening.total() + len(self._connections) < self._most
+    def _may_open(self, place: Place) -> bool:
+        """Whether there is room for a connection, nobody before needs it, and it is needed."""
+        is_free = self._lacking_before(place) < self._places
+        return is_free and not self._enough_for_all(place, 0)
 
-    def _enough_to_come(self, url: str) -> bool:
-        """Whether what is being opened, or ends to make room, has room for all who wait."""
-        ending = sum(each.closed for each in self._connections)
-        coming = (self._opening[url] + ending) * self._answers_at_once
+    def _enough_for_all(self, place: Place, more: float) -> bool:
+        """Whether what is being opened there, and so many more, has room for all who wait."""
+        url = place.wanted.url
+        coming = (self._opening[url] + more) * self._answers_at_once
         return coming >= self._line.length(url) + self._opening[url]
 
-    def _may_open(self, url: str) -> bool:
-        coming = self._opening[url] * self._answers_at_once
-        return self._has_place and coming < self._line.length(url) + self._opening[url]
+    @property
+    def _places(self) -> float:
+        """How many more connections there may be."""
+        return self._most - self._opening.total() - len(self._connections)
+
+    @property
+    def _ending(self) -> int:
+        """How many connections are about to give their places back."""
+        return sum(each.closed and each.session.idle for each in self._connections)
 
     def _end_surplus(self) -> None:
         """End the connections that were used longest ago, if too many are idle."""
