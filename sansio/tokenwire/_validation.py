@@ -8,7 +8,8 @@ was given: that may be a prompt or a key. None passes where it is a field's defa
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache, wraps
 from types import MappingProxyType, UnionType
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
@@ -21,9 +22,8 @@ _T = TypeVar("_T")
 _MIN_INTEGER: Final = -(2**63)
 _MAX_INTEGER: Final = 2**63 - 1
 
-
-def _is_unset(attribute: attrs.Attribute[Any], value: Any) -> bool:
-    return value is None and attribute.default is None
+#: The one empty mapping, so that what is unset need not be copied and checked each time.
+_NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def number(
@@ -32,7 +32,7 @@ def number(
     """Accept finite numbers within the bounds; a bool is not a number."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if _is_unset(attribute, value):
+        if value is None and attribute.default is None:
             return
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{attribute.name} must be a number, not {type(value).__name__}")
@@ -53,6 +53,8 @@ def integer(*, at_least: int | None = None, at_most: int | None = None) -> Check
     in_range = number(at_least=at_least, at_most=at_most)
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is None and attribute.default is None:
+            return
         in_range(instance, attribute, value)
         if isinstance(value, float):
             raise TypeError(f"{attribute.name} must be a whole number, not {value!r}")
@@ -64,7 +66,9 @@ def instance_of(kind: type | UnionType, what: str) -> Check:
     """Accept instances of a class, which `what` describes."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if not isinstance(value, kind) and not _is_unset(attribute, value):
+        if value is None and attribute.default is None:
+            return
+        if not isinstance(value, kind):
             raise TypeError(f"{attribute.name} must be {what}, not {type(value).__name__}")
 
     return check
@@ -108,6 +112,8 @@ def mapping(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
 
 def json_mapping(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """Accept mappings that go into a request's JSON, which has finite numbers only."""
+    if value is _NOTHING:
+        return
     mapping(instance, attribute, value)
     try:
         path = _path_to_infinite(value)
@@ -137,7 +143,7 @@ def _path_to_infinite(value: object) -> str | None:
 
 def empty() -> Mapping[str, Any]:
     """Return an empty mapping, the default of mapping fields."""
-    return MappingProxyType({})
+    return _NOTHING
 
 
 def frozen_mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
@@ -145,8 +151,8 @@ def frozen_mapping(value: Mapping[str, Any] | None) -> Mapping[str, Any]:
 
     What is no mapping passes through: the validator `mapping`, which knows the field, refuses it.
     """
-    if value is None:
-        return empty()
+    if value is None or value is _NOTHING:
+        return _NOTHING
     is_mapping = isinstance(cast("object", value), Mapping)  # callers may have no types
     return MappingProxyType(dict(value)) if is_mapping else value
 
@@ -163,15 +169,23 @@ def from_table(kind: Callable[..., _T], where: str, table: Mapping[str, Any]) ->
         ValueError: If a key is unknown (the message names the nearest) or missing, or a value bad.
     """
     prefix = f"{where}." if where else ""
-    fields = attrs.fields_dict(cast("type[attrs.AttrsInstance]", kind))
-    refuse_unknown(where, table, fields)
-    for name, field in fields.items():
-        if field.default is attrs.NOTHING and name not in table:
+    known, required = _fields(kind)
+    refuse_unknown(where, table, known)
+    for name in required:
+        if name not in table:
             raise ValueError(f"{prefix}{name} is missing")
     try:
         return kind(**table)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{prefix}{error}") from None
+
+
+@cache
+def _fields(kind: Callable[..., object]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the names of a class's fields, and of those without a default."""
+    fields = attrs.fields_dict(cast("type[attrs.AttrsInstance]", kind))
+    required = [name for name, field in fields.items() if field.default is attrs.NOTHING]
+    return tuple(fields), tuple(required)
 
 
 def refuse_unknown(where: str, table: Iterable[object], known: Iterable[str]) -> None:
@@ -187,6 +201,36 @@ def refuse_unknown(where: str, table: Iterable[object], known: Iterable[str]) ->
             raise ValueError(f"{prefix}unknown key {key!r:.100}{nearest(str(key), known)}")
 
 
+def names_nearest_field(kind: type[_T]) -> type[_T]:
+    """Refuse a keyword argument that is no field with the name of the nearest; decorates a class.
+
+    The names that other libraries have for a setting are what callers try first, and Python's own
+    message says nothing of what there is.
+
+    Args:
+        kind: An attrs class.
+    """
+    fields = attrs.fields(cast("type[attrs.AttrsInstance]", kind))
+    known = {field.alias for field in fields if field.alias is not None and field.init}
+    init: Callable[..., None] = vars(kind)["__init__"]
+
+    @wraps(init)
+    def init_or_name_nearest(self: Any, *args: Any, **values: Any) -> None:
+        try:
+            init(self, *args, **values)
+        except TypeError:
+            unknown = next((name for name in values if name not in known), None)
+            if unknown is None:
+                raise
+        else:
+            return
+        values.clear()  # tracebacks may show the variables of frames, and one may be a key
+        raise TypeError(f"{kind.__name__} has no field {unknown!r:.100}{nearest(unknown, known)}")
+
+    kind.__init__ = init_or_name_nearest  # type: ignore[method-assign]  # it takes the same
+    return kind
+
+
 def names_only(value: Mapping[str, object]) -> str:
     """Show a mapping by its keys alone: values may hold keys or prompts."""
     return "{" + ", ".join(f"{name}: …" for name in value) + "}"
@@ -198,7 +242,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
     candidates = sorted(known)
     # What is longer than any name is like none, and would take long to compare.
-    matches = difflib.get_close_matches(name[:100], candidates, n=1, cutoff=0.5)
+    matches = difflib.get_close_matches(name[:100], candidates, n=1, cutoff=0.6)
     if matches:
         return f" (did you mean {matches[0]!r}?)"
     return f" (known: {', '.join(candidates)})"

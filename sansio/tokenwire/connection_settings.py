@@ -15,6 +15,7 @@ from tokenwire.secret import Secret
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class PoolSettings:
     """How many connections a provider opens, and how long it keeps those that nobody uses.
@@ -76,6 +77,7 @@ def _to_password(value: Secret | str | None) -> Secret | None:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class ProxySettings:
     """A proxy to reach the server through.

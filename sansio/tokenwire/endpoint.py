@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any, Final, final
 from urllib.parse import urlsplit
 
@@ -42,6 +43,7 @@ def _seconds() -> Any:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class Deadlines:
     """How long each part of a call may take, in seconds; None sets no deadline.
@@ -77,6 +79,7 @@ def _bound(default: int, *, at_most: int | None = None) -> Any:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class Limits:
     """How much a peer may send before it is cut off with ``MalformedResponseError("limit")``.
@@ -118,6 +121,7 @@ class Limits:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class TLSSettings:
     """How to check the server's certificate; the system's trust store is the default.
@@ -269,6 +273,7 @@ def _check_query(instance: Any, attribute: attrs.Attribute[Any], query: Mapping[
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class Endpoint:
     """One provider's address and everything that belongs to reaching it.
@@ -380,6 +385,10 @@ class Endpoint:
         Secrets are also the plain values of headers and parameters that are named like one:
         configuration files have no other way to write ``api-key``.
         """
+        return self._scrubber
+
+    @cached_property
+    def _scrubber(self) -> Scrubber:
         secrets = self._secrets()
         if isinstance(self.credential, Secret):
             secrets.append(self.credential.reveal())

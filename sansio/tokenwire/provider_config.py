@@ -7,6 +7,7 @@ not take, even at their default values.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any, Final, TypeAlias, cast, final
 
 import attrs
@@ -21,6 +22,7 @@ def _hidden(value: object) -> str:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class Tool:
     """A function that the model may call.
@@ -57,6 +59,7 @@ ToolChoice: TypeAlias = str | ForcedTool
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class ResponseSchema:
     """The shape that the answer's text must have.
@@ -78,6 +81,7 @@ class ResponseSchema:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class ReasoningOptions:
     """How much the model should reason.
@@ -122,6 +126,8 @@ def _to_tool(where: str, value: Any) -> Tool:
 
 
 def _to_tool_choice(value: ToolChoice | Mapping[str, Any] | None) -> ToolChoice | None:
+    if value is None:
+        return None
     if isinstance(value, str) and value not in ("auto", "none", "required"):
         raise ValueError(
             'tool_choice must be "auto", "none" or "required"; a certain tool is named by a'
@@ -136,7 +142,7 @@ def _to_response_schema(
     value: ResponseSchema | Mapping[str, Any] | None,
 ) -> ResponseSchema | None:
     """Take a bare JSON schema for a `ResponseSchema` with the default name."""
-    if not isinstance(value, Mapping):
+    if value is None or not isinstance(value, Mapping):
         return value
     # None of the names of our fields is a keyword of JSON schema.
     if attrs.fields_dict(ResponseSchema).keys() & value.keys():
@@ -148,6 +154,8 @@ def _to_reasoning(
     value: ReasoningOptions | str | Mapping[str, Any] | None,
 ) -> ReasoningOptions | None:
     match value:
+        case None:
+            return None
         case str():
             return check.from_table(ReasoningOptions, "reasoning", {"effort": value})
         case Mapping():
@@ -157,6 +165,7 @@ def _to_reasoning(
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class ProviderConfig:
     """The settings of one call; every field is optional, and what is unset is not sent.
@@ -215,16 +224,36 @@ class ProviderConfig:
         hash=False,
     )
 
+    @cached_property
+    def _set(self) -> Mapping[str, Any]:
+        """What is set, by its name; `extra` aside."""
+        values = {name: getattr(self, name) for name in _SETTINGS}
+        return {name: value for name, value in values.items() if value is not None}
+
     def merged_over(self, defaults: ProviderConfig) -> ProviderConfig:
         """Return these settings, with `defaults` where this one is unset; `extra` is merged."""
-        inherited = {
-            name: getattr(defaults, name)
-            for name in _SETTINGS
-            if getattr(self, name) is None and getattr(defaults, name) is not None
-        }
-        if not inherited and not defaults.extra:
+        if not (defaults._set or defaults.extra):
             return self
-        return attrs.evolve(self, **inherited, extra={**defaults.extra, **self.extra})
+        if not (self._set or self.extra):
+            return defaults
+        extra = {**defaults.extra, **self.extra}
+        return ProviderConfig(**{**defaults._set, **self._set}, extra=extra)
+
+
+def as_settings(config: object) -> ProviderConfig:
+    """Return what a caller gave as the settings of a call, if they are.
+
+    Type checkers see to that where callers use one; to all others this names the mistake.
+
+    Raises:
+        TypeError: It is no `ProviderConfig`.
+    """
+    if not isinstance(config, ProviderConfig):
+        raise TypeError(
+            'config must be a ProviderConfig, such as ProviderConfig(model="…"), not'
+            f" {type(config).__name__}"
+        )
+    return config
 
 
 #: All that is unset where it is None.

@@ -333,6 +333,20 @@ def test_the_scrubber_leaves_plain_values_alone() -> None:
     assert made.scrubber().scrub(text) == text
 
 
+def test_the_scrubber_is_made_once() -> None:
+    """Taking a key apart takes longer than the rest of a request's encoding."""
+    made = endpoint(credential=KEY)
+    assert made.scrubber() is made.scrubber()
+
+
+def test_another_credential_gets_a_scrubber_of_its_own() -> None:
+    """One that is kept goes with the endpoint, not with a copy of it."""
+    made = endpoint(credential="sk-another-key-than-that")
+    made.scrubber()
+    renewed = attrs.evolve(made, credential=KEY)
+    assert renewed.scrubber().scrub(f"bad {KEY}") == f"bad {REDACTED}"
+
+
 SECRETS: list[dict[str, Any]] = [
     {"credential": KEY},
     {"credential": credential_source},

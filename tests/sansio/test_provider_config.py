@@ -15,6 +15,7 @@ from tokenwire.provider_config import (
     ReasoningOptions,
     ResponseSchema,
     Tool,
+    as_settings,
 )
 
 PROMPT = "the secret recipe"
@@ -345,3 +346,20 @@ def test_what_contains_itself_is_left_to_the_encoder() -> None:
     extra: dict[str, Any] = {}
     extra["a"] = extra
     assert ProviderConfig(extra=extra).extra.keys() == {"a"}
+
+
+def test_a_name_of_other_libraries_is_answered_with_ours() -> None:
+    """The bound on tokens has another name with each of them."""
+    with pytest.raises(TypeError) as caught:
+        ProviderConfig(max_tokens=3)  # type: ignore[call-arg]  # the mistake
+    assert str(caught.value).endswith(
+        "has no field 'max_tokens' (did you mean 'max_output_tokens'?)"
+    )
+
+
+def test_settings_are_told_from_what_is_none() -> None:
+    """Also where no type checker has seen to that."""
+    config = ProviderConfig(model="m")
+    assert as_settings(config) is config
+    with pytest.raises(TypeError, match=r'such as ProviderConfig\(model="…"\), not dict$'):
+        as_settings({"model": "m"})

@@ -1,5 +1,6 @@
 """The checks that the configuration types share."""
 
+import inspect
 import math
 import re
 from collections.abc import Mapping
@@ -196,3 +197,48 @@ def test_an_endless_name_makes_a_short_error() -> None:
     with pytest.raises(ValueError, match="unknown key") as caught:
         check.refuse_unknown("here", ["x" * 1_000_000], ["name"])
     assert len(str(caught.value)) < 200
+
+
+@check.names_nearest_field
+@attrs.frozen(kw_only=True)
+class Hinting:
+    """Settings whose unknown names are answered with a hint."""
+
+    max_size: int | None = attrs.field(default=None, validator=check.integer())
+    _hidden: int = attrs.field(default=0, alias="shown")
+    _made: int = attrs.field(default=0, init=False)
+
+
+#: For calls that a type checker would refuse.
+MISTAKEN: Any = Hinting
+
+
+def test_an_argument_that_is_no_field_is_refused_with_the_nearest() -> None:
+    """What other libraries call a setting is tried first; the answer is what it is called here."""
+    with pytest.raises(TypeError) as caught:
+        MISTAKEN(maximum_size=1)
+    assert str(caught.value) == "Hinting has no field 'maximum_size' (did you mean 'max_size'?)"
+    with pytest.raises(TypeError, match=r"no field 'q' \(known: max_size, shown\)$"):
+        MISTAKEN(q=1)
+
+
+def test_another_mistake_keeps_its_message() -> None:
+    """A hint is only for names."""
+    with pytest.raises(TypeError, match=r"^max_size must be a number, not str$"):
+        MISTAKEN(max_size="1")
+    with pytest.raises(TypeError, match="positional"):
+        MISTAKEN(1)
+
+
+def test_hints_change_nothing_else() -> None:
+    """The class is made as before, and shows its arguments."""
+    assert attrs.evolve(Hinting(shown=2), max_size=1) == Hinting(max_size=1, shown=2)
+    assert list(inspect.signature(Hinting).parameters) == ["max_size", "shown"]
+
+
+def test_what_was_given_to_an_unknown_name_is_not_in_the_traceback() -> None:
+    """It may be a key: ``Endpoint(api_key=…)`` is a likely mistake."""
+    with pytest.raises(TypeError) as caught:
+        MISTAKEN(api_key=SECRET)
+    frame = caught.traceback[-1].frame
+    assert SECRET not in f"{frame.f_locals['values']}{everything_in(caught.value)}"

@@ -62,6 +62,16 @@ def test_a_request_can_be_forgotten() -> None:
     assert not cycle.request_data
 
 
+def test_a_response_head_can_be_forgotten() -> None:
+    """But for what frames the body: providers send two dozen fields, and an answer may be long."""
+    cycle = make_cycle()
+    cycle.receive(b"HTTP/1.1 200 OK\r\nx-request-id: req_1\r\nContent-Length: 4\r\n\r\nhalf")
+    cycle.head()
+    cycle.forget_head()
+    assert cycle.head() == ResponseHead(200, (("content-length", "4"),))
+    assert cycle.next_part() == BodyPart(b"half", complete=True)
+
+
 def test_a_header_that_http_cannot_carry_is_refused_without_showing_it() -> None:
     """The caller learns what to look at, and the value stays out of the error and its chain."""
     with pytest.raises(LocalProtocolError, match="white space at their ends") as caught:
@@ -277,6 +287,7 @@ def test_a_body_that_ends_with_its_connection_is_never_nearly_complete(
     cycle = make_cycle(h11_only=h11_only)
     cycle.receive(head + b"half")
     assert cycle.head() is not None
+    cycle.forget_head()
     assert cycle.next_part() == BodyPart(b"half", complete=False)
     assert cycle.nearly_complete is nearly
 

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.trio_backend.foreign import ForeignProvider
 from tests.trio_backend.providers import HELLO, provider_section
-from tests.trio_backend.servers import MemoryNetwork, answer, replies
+from tests.trio_backend.servers import MemoryNetwork, answer, keeps_alive
 from tokenwire import Deadlines, Message, NetworkError, Provider
 from tokenwire_trio import HTTPProvider, Limited, Rate
 from tokenwire_trio.testing.scripted import ScriptedAnswer, ScriptedProvider
@@ -219,14 +219,19 @@ async def test_waiting_counts_for_no_deadline_of_the_endpoint(
     nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     """A hundred seconds in the line do not use up the one second that the call may take."""
-    network = MemoryNetwork(nursery, replies(answer("Hello")))
+    network = MemoryNetwork(nursery, keeps_alive(answer("Hello")))
     deadlines = Deadlines(connect=1, total=1)
+    texts: list[str] = []
+
+    async def ask_and_keep() -> None:
+        texts.append(await ask(limited))
+
     async with HTTPProvider(provider_section(deadlines=deadlines), dial=network) as provider:
         limited = Limited(provider, concurrency=1)
         async with trio.open_nursery() as callers, limited.complete(HELLO):
-            callers.start_soon(ask, limited)
+            callers.start_soon(ask_and_keep)
             await trio.sleep(100)
-    assert len(network.connections) == 2
+    assert texts == ["Hello"]
 
 
 async def test_a_foreign_provider_can_be_wrapped() -> None:
@@ -245,6 +250,13 @@ async def test_a_foreign_provider_can_be_wrapped() -> None:
 def test_limits_that_make_no_sense_are_refused(limits: Mapping[str, Any], names: str) -> None:
     """The error says what to set."""
     with pytest.raises(ValueError, match=names):
+        Limited(ScriptedProvider(), **limits)
+
+
+def test_a_rate_has_a_span() -> None:
+    """A bare number, per second or per minute, is a likely mistake."""
+    limits: Any = {"rate": 60}
+    with pytest.raises(TypeError, match=r"a Rate, such as Rate\(60, per_s=60\), not 60"):
         Limited(ScriptedProvider(), **limits)
 
 

@@ -22,7 +22,7 @@ from tokenwire.response import ResponseInfo
 from tokenwire_trio.connection import HTTPConnection
 from tokenwire_trio.connections import Connections
 from tokenwire_trio.deadlines import CallClock
-from tokenwire_trio.failures import TransportError, attempt, attempt_in_turn
+from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.http1 import BodyPart, PeerClosedError, RequestCycle, ResponseHead
 from tokenwire_trio.tap import ReceivingExchange
 
@@ -81,7 +81,9 @@ class Call:
     ) -> None:
         self.exchange: ReceivingExchange = exchange
         self.clock: CallClock = clock
-        self._cycle = RequestCycle(request, max_head_bytes=max_head_bytes, h11_only=h11_only)
+        self._cycle = RequestCycle(
+            request, max_head_bytes=max_head_bytes, h11_only=h11_only, heads=connections.heads
+        )
         self._lease = connections.lease()
         self._connection: HTTPConnection | None = None
         self._at_hand: Events = []  # what came along with the head
@@ -103,13 +105,14 @@ class Call:
         connection = await self._connect()
         if isinstance(connection, ProviderError):
             return self._failed(connection)
-        head = self._unless_closed(await self._ask(connection))
+        failure = await self._send(connection)
+        head = await self._receive_head(connection, failure)
         if isinstance(head, ProviderError):
             if isinstance(head, NetworkError) and head.timeout is None:
                 self._lease.went_unanswered()
-            return self._failed(head)
-        self.clock.head_received()
+            return self._failed(failure or head)
         events = self._completed(self.exchange.receive_head(head.status, head.headers))
+        self._cycle.forget_head()
         self._progress.phase = "body"
         if events:
             return events
@@ -203,35 +206,34 @@ class Call:
             self._connection = connection
         return connection
 
-    async def _ask(self, connection: HTTPConnection) -> ResponseHead | TransportError:
-        """Send the request and wait for the response head.
-
-        Returns:
-            The head also where the request could not be sent, if the server says why.
-        """
-        send = partial(self._send, connection)
-        receive_head = partial(connection.receive_head, self._cycle)
-        limits = self.clock.send_limit(), self.clock.head_limit
-        outcome = await attempt_in_turn(send, receive_head, limits, self._progress)
-        timed_out = isinstance(outcome, NetworkError) and outcome.timeout is not None
-        if self._progress.phase == "head" or timed_out:
-            return outcome
-        self._request_is_out()
-        limit = self.clock.head_limit().within(EARLY_ANSWER_WAIT_S)
-        head = await attempt(receive_head, limit, self._progress)
-        return head if isinstance(head, ResponseHead) else outcome
-
-    async def _send(self, connection: HTTPConnection) -> None:
+    async def _send(self, connection: HTTPConnection) -> TransportError | None:
         self._progress.phase = "send"
         self._progress.sent = "partly"
-        if await connection.send(self._cycle):
-            self._progress.sent = "all"
-        self._request_is_out()
-
-    def _request_is_out(self) -> None:
+        step = partial(connection.send, self._cycle)
+        limit = self.clock.send_limit()
+        sent = self._unless_closed(await attempt(step, limit, self._progress))
         self._cycle.forget_request()
         self.clock.request_sent()
+        if isinstance(sent, ProviderError):
+            return sent
+        if sent:
+            self._progress.sent = "all"
+        return None
+
+    async def _receive_head(
+        self, connection: HTTPConnection, failure: TransportError | None
+    ) -> ResponseHead | TransportError:
+        if isinstance(failure, NetworkError) and failure.timeout is not None:
+            return failure
         self._progress.phase = "head"
+        limit = self.clock.head_limit()
+        if failure is not None:
+            limit = limit.within(EARLY_ANSWER_WAIT_S)
+        step = partial(connection.receive_head, self._cycle)
+        head = self._unless_closed(await attempt(step, limit, self._progress))
+        if isinstance(head, ResponseHead):
+            self.clock.head_received()
+        return head
 
     def _read_at_hand(self) -> Events:
         """Read what came along with the head: it need not be waited for."""

@@ -25,19 +25,23 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from functools import partial
 from math import inf
-from typing import final
+from typing import Final, final
 
 import trio
 
 from tokenwire.connection_settings import PoolSettings
 from tokenwire.endpoint import Deadlines
 from tokenwire_trio.connection import HTTPConnection
-from tokenwire_trio.deadlines import CallClock
+from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.dialing import Dialer
 from tokenwire_trio.failures import TransportError, attempt
 from tokenwire_trio.keep_alive import KeepAlive
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.progress import Observer, Progress
+from tokenwire_trio.request_heads import RequestHeads
+
+#: For what does not wait for the peer.
+_NO_LIMIT: Final = Limit("connect", inf)
 
 
 @final
@@ -48,12 +52,17 @@ class Connections:
         dialer: Opens the streams.
         settings: How many, and for how long.
         observer: Watches every call.
+
+    Attributes:
+        places: For so many connections at a time.
+        heads: Of the requests that go over them.
     """
 
     def __init__(
         self, dialer: Dialer, settings: PoolSettings, observer: Observer | None = None
     ) -> None:
         self._dialer = dialer
+        self._peer = str(dialer.origin)
         self._settings = settings
         self._observer = observer
         # A lease has its place before it has a connection, and gives both back in one step. So
@@ -63,10 +72,11 @@ class Connections:
         self._idle: deque[HTTPConnection] = deque()  # the one that was used last is the last
         self._keep_alive = KeepAlive()
         self._closed = False
+        self.heads: RequestHeads = RequestHeads()
 
     def progress(self) -> Progress:
         """Return the progress of a call that is about to begin."""
-        return Progress(str(self._dialer.origin), observer=self._observer)
+        return Progress(self._peer, observer=self._observer)
 
     def prepare(self) -> None:
         """Check what can be checked before a byte moves.
@@ -97,19 +107,19 @@ class Connections:
         """Strike out a lease that has ended."""
         self._leases.discard(lease)
 
+    async def take_at_once(self) -> HTTPConnection | None:
+        """Take the connection that was used last, if it is good and need not be waited for."""
+        await self._close_expired()
+        if self._idle and self._keep_alive.trusted_from(self._idle[-1]) <= trio.current_time():
+            return await self._take(self._idle.pop())
+        return None
+
     async def take_idle(self) -> HTTPConnection | None:
         """Take the connection that was used last and is still good, if there is one."""
         await self._close_expired()
         while self._idle:
-            connection = self._idle.pop()
-            still_good = False
-            try:
-                still_good = await self._still_stands(connection)
-            finally:
-                if not still_good:
-                    await connection.aclose()
-            if still_good:
-                connection.take()
+            connection = await self._take(self._idle.pop())
+            if connection is not None:
                 return connection
         return None
 
@@ -117,6 +127,19 @@ class Connections:
         expired = trio.current_time() - self._settings.idle_expiry
         while self._idle and self._idle[0].idle_since <= expired:
             await self._idle.popleft().aclose()
+
+    async def _take(self, connection: HTTPConnection) -> HTTPConnection | None:
+        """Return an idle connection if it still stands, and close it otherwise."""
+        still_good = False
+        try:
+            still_good = await self._still_stands(connection)
+        finally:
+            if not still_good:
+                await connection.aclose()
+        if not still_good:
+            return None
+        connection.take()
+        return connection
 
     async def _still_stands(self, connection: HTTPConnection) -> bool:
         quiet = await connection.is_quiet()
@@ -132,7 +155,7 @@ class Connections:
 
     async def open(self, progress: Progress) -> HTTPConnection:
         """Open another connection."""
-        return HTTPConnection(await self._dialer.open(progress), str(self._dialer.origin))
+        return HTTPConnection(await self._dialer.open(progress), self._peer)
 
     def park(self, connection: HTTPConnection) -> bool:
         """Keep a connection for the next lease.
@@ -238,8 +261,10 @@ class Lease:
             if failure is not None:
                 return failure
         self._connections.check_open()
-        step = partial(self._take_or_open, progress, clock)
-        connection = await attempt(step, clock.connect_limit(), progress)
+        connection = await attempt(self._connections.take_at_once, _NO_LIMIT, progress)
+        if connection is None:
+            step = partial(self._take_or_open, progress, clock)
+            connection = await attempt(step, clock.connect_limit(), progress)
         if isinstance(connection, HTTPConnection):
             await self._keep(connection)
         return connection

@@ -12,14 +12,13 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final, final
-from urllib.parse import urlsplit
 
 import attrs
 import h11
 
-from tokenwire.errors import LocalProtocolError
 from tokenwire.request import HTTPRequest
 from tokenwire_trio.plain_chunks import PlainChunks
+from tokenwire_trio.request_heads import RequestHead, RequestHeads
 
 #: A server that sends more of them is not about to answer; real ones send one or two (RFC 9110
 #: section 15.2 knows three kinds).
@@ -33,6 +32,12 @@ MAX_FRAMING_PER_BYTE: Final = 16
 #: Where a head may end, also with a part of the line end in an earlier read. h11 takes line feeds
 #: alone as well.
 _BLANK_LINE: Final = re.compile(rb"\A\r?\n|\n\r?\n")
+
+#: What says where the body ends (RFC 9112 section 6).
+_FRAMING_FIELDS: Final = ("content-length", "transfer-encoding")
+
+#: What is left of a request that is sent: one for all, as a view takes more memory than it shows.
+_NOTHING: Final = memoryview(b"")
 
 
 class PeerClosedError(Exception):
@@ -55,7 +60,7 @@ class ResponseHead:
     @property
     def announces_end(self) -> bool:
         """Whether the body has an end of its own, not only that of the connection."""
-        return any(name in ("content-length", "transfer-encoding") for name, _ in self.headers)
+        return any(name in _FRAMING_FIELDS for name, _ in self.headers)
 
     @property
     def announces_chunks(self) -> bool:
@@ -90,6 +95,7 @@ class RequestCycle:
         max_head_bytes: Most bytes to accept before the body, and as a chunk header or trailer. All
             of these together may take as many, and some more for each byte of the body.
         h11_only: Have h11 read plain chunks, too. That takes longer and comes to the same.
+        heads: Makes the head; one that is kept has less to do for the next request.
 
     Attributes:
         request_data: The whole request as it goes over the wire, until it is forgotten.
@@ -112,13 +118,21 @@ class RequestCycle:
         "_may_be_plain",
         "_pieces",
         "_received_bytes",
+        "_request_head",
         "request_data",
     )
+    _h11: h11.Connection  # from the first look for a response on
 
     def __init__(
-        self, request: HTTPRequest, *, max_head_bytes: int, h11_only: bool = False
+        self,
+        request: HTTPRequest,
+        *,
+        max_head_bytes: int,
+        h11_only: bool = False,
+        heads: RequestHeads | None = None,
     ) -> None:
-        self._h11 = h11.Connection(h11.CLIENT, max_incomplete_event_size=max_head_bytes)
+        # What reads the response is made after the request is sent, while the server is busy.
+        self._request_head: RequestHead | None = (heads or RequestHeads()).of(request)
         self._max_head_bytes = max_head_bytes
         self._received_bytes = 0
         self._head_bytes = 0
@@ -132,35 +146,17 @@ class RequestCycle:
         self._chunks: PlainChunks | None = None  # while h11 is not given the body
         self._pieces: list[bytes | bytearray] = []
         # A view shows neither key nor prompt to a traceback that prints local variables.
-        self.request_data: memoryview = memoryview(self._serialize(request))
-
-    def _serialize(self, request: HTTPRequest) -> bytes:
-        head = self._serialize_head(request)
-        if head is None:
-            raise LocalProtocolError(
-                "a header of the request is not valid in HTTP/1.1: check the names and values in"
-                " `headers`, also for white space at their ends"
-            )
-        body = self._h11.send(h11.Data(data=request.body))
-        return b"".join((head, body, self._h11.send(h11.EndOfMessage())))
-
-    def _serialize_head(self, request: HTTPRequest) -> bytes | None:
-        url = urlsplit(request.url)
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        headers = list(request.headers)
-        if not any(name == "host" for name, _ in headers):
-            headers.insert(0, ("host", url.netloc))
-        try:
-            return self._h11.send(
-                h11.Request(method=request.method, target=target, headers=headers)
-            )
-        except h11.LocalProtocolError:
-            # Not to be shown or chained: it quotes the header, which may hold a key.
-            return None
+        self.request_data: memoryview = memoryview(self._request_head.followed_by_body(request))
 
     def forget_request(self) -> None:
         """Keep the request no longer: it may be large, and the answer may take long."""
-        self.request_data = memoryview(b"")
+        self.request_data = _NOTHING
+
+    def forget_head(self) -> None:
+        """Keep of the response's header fields only those of the framing, for the same reason."""
+        assert self._head is not None  # or nobody had it
+        framing = tuple(field for field in self._head.headers if field[0] in _FRAMING_FIELDS)
+        self._head = ResponseHead(self._head.status, framing)
 
     def receive(self, data: bytes | bytearray) -> None:
         """Take the bytes of one network read; none for the end of the connection."""
@@ -195,15 +191,18 @@ class RequestCycle:
         False as well where either side said that the connection ends here: ``Connection: close``,
         or a peer that speaks HTTP/1.0.
         """
+        if self._head is None:
+            return False
         done = self._h11.our_state is self._h11.their_state is h11.DONE
         return done and self._h11.trailing_data == (b"", False)
 
     @property
     def nearly_complete(self) -> bool:
         """Whether the end of the response's body is all that is missing to `complete`."""
+        if self._head is None:
+            return False
         in_body = self._h11.our_state is h11.DONE and self._h11.their_state is h11.SEND_BODY
-        announced = self._head is not None and self._head.announces_end
-        return in_body and announced and self._failure is None
+        return in_body and self._head.announces_end and self._failure is None
 
     def head(self) -> ResponseHead | None:
         """Return the final response's head, None while it is not complete.
@@ -212,7 +211,10 @@ class RequestCycle:
             PeerClosedError: The connection ended before that.
             h11.RemoteProtocolError: The peer does not speak HTTP/1.1.
         """
-        while self._head is None:
+        if self._request_head is not None:
+            self._h11 = self._request_head.connection(self._max_head_bytes)
+            self._request_head = None
+        while self._head is None and (self._received_bytes or self._ended):
             self._feed_head()
             self._check_beginning()
             match self._next_event():
@@ -241,7 +243,7 @@ class RequestCycle:
         unread, _ = self._h11.trailing_data
         self._head_bytes = self._received_bytes - len(unread) - sum(map(len, self._arrived))
         self._check_head_size(self._head_bytes)
-        self._head = ResponseHead(response.status_code, _as_text(response.headers))
+        self._head = ResponseHead(response.status_code, _as_text(response.headers.raw_items()))
         # Other responses are short, or have no body whatever they announce.
         if self._may_be_plain and self._head.status == 200 and not unread:
             self._chunks = PlainChunks() if self._head.announces_chunks else None
@@ -328,4 +330,6 @@ class RequestCycle:
 def _as_text(headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
     # Latin-1 never fails; field values are mostly ASCII, and opaque where they are not (RFC 9110
     # section 5.5).
-    return tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in headers)
+    return tuple(
+        [(name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in headers]
+    )

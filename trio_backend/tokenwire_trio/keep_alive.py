@@ -58,7 +58,7 @@ class KeepAlive:
 
     def found_standing(self, connection: HTTPConnection) -> None:
         """Note that an idle connection still stands."""
-        if trio.current_time() >= connection.idle_since + PROBATION_S:
+        if not self._proven and trio.current_time() >= connection.idle_since + PROBATION_S:
             self._proven = True
 
     def found_ended(self, connection: HTTPConnection) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Protocol, TypeAlias, final
 
-import attrs
 import trio
 
 from tokenwire.errors import Phase, Sent
@@ -32,35 +31,51 @@ class Observer(Protocol):
         ...
 
 
-def _announce(progress: Progress, _: object, phase: Phase) -> Phase:
-    if progress.observer is not None and phase != progress.phase:
-        progress.observer.begins(phase, progress)
-    return phase
-
-
 @final
-@attrs.define
 class Progress:
     """Changes as the call goes on.
 
-    Attributes:
+    Args:
         peer: Whom messages name: host and port, or what stands before them.
-        phase: What is being done; the observer is told of each change.
+        phase: What is being done.
         sent: How much of the request has been written.
-        setting: Name of the setting that says where the peer is.
         observer: Who watches, if anybody does.
+
+    Attributes:
+        setting: Name of the setting that says where the peer is.
     """
 
-    peer: str
-    phase: Phase = attrs.field(default="pool", on_setattr=_announce)
-    sent: Sent = "nothing"
-    setting: str = attrs.field(default="base_url", kw_only=True)
-    observer: Observer | None = attrs.field(default=None, kw_only=True, repr=False)
+    __slots__ = ("_observer", "_phase", "peer", "sent", "setting")
+
+    def __init__(
+        self,
+        peer: str,
+        phase: Phase = "pool",
+        sent: Sent = "nothing",
+        *,
+        observer: Observer | None = None,
+    ) -> None:
+        self.peer: str = peer
+        self.sent: Sent = sent
+        self.setting: str = "base_url"
+        self._phase: Phase = phase
+        self._observer = observer
+
+    @property
+    def phase(self) -> Phase:
+        """What is being done; the observer is told of each change."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        if self._observer is not None and phase != self._phase:
+            self._observer.begins(phase, self)
+        self._phase = phase
 
     def found(self, result: Result) -> None:
         """Show the observer what the phase brought."""
-        if self.observer is not None:
-            self.observer.finds(result)
+        if self._observer is not None:
+            self._observer.finds(result)
 
     @contextmanager
     def towards(self, peer: str, setting: str) -> Generator[None, None, None]:

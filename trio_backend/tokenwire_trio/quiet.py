@@ -23,7 +23,7 @@ from tokenwire_trio.tls_stream import TLSStream
 _TRIPS: Final = 5
 
 #: Streams whose socket can be asked itself.
-_OVER_SOCKET: Final = (trio.SocketStream, PatientStream)
+_OVER_SOCKET: Final = (PatientStream, trio.SocketStream)
 
 
 async def is_quiet(stream: trio.abc.Stream) -> bool:
@@ -55,7 +55,7 @@ def may_have_data(stream: trio.abc.Stream) -> bool:
     For any stream, also one that a task is reading.
     """
     below = stream
-    while isinstance(below, TLSStream):
+    while type(below) is TLSStream:  # which is final; trio's abstract classes take longer to ask
         if below.holds_data:
             return True
         below = below.transport

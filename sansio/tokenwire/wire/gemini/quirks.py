@@ -41,6 +41,8 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
     "send_call_ids": "send ids of tool calls back (default); off for older versions of Vertex",
 }
 
+_NO_QUIRKS: Final = Quirks()
+
 
 def read_quirks(quirks: Mapping[str, Any]) -> Quirks:
     """Check and convert an endpoint's quirks.
@@ -48,4 +50,4 @@ def read_quirks(quirks: Mapping[str, Any]) -> Quirks:
     Raises:
         ValueError: If one is unknown (the message names the nearest) or has a bad value.
     """
-    return check.from_table(Quirks, "quirks", quirks)
+    return check.from_table(Quirks, "quirks", quirks) if quirks else _NO_QUIRKS

@@ -43,6 +43,8 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
     "reasoning_field": "member of an assistant message that takes reasoning back",
 }
 
+_NO_QUIRKS: Final = Quirks()
+
 
 def read_quirks(quirks: Mapping[str, Any]) -> Quirks:
     """Check and convert an endpoint's quirks.
@@ -50,4 +52,4 @@ def read_quirks(quirks: Mapping[str, Any]) -> Quirks:
     Raises:
         ValueError: If one is unknown (the message names the nearest) or has a bad value.
     """
-    return check.from_table(Quirks, "quirks", quirks)
+    return check.from_table(Quirks, "quirks", quirks) if quirks else _NO_QUIRKS

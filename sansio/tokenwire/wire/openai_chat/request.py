@@ -138,8 +138,9 @@ class _Encoder:
     def _user_content(self) -> str | list[dict[str, Any]]:
         """Return a string where there is only text: every server understands that."""
         parts = self._message.parts
-        if all(isinstance(part, Text) for part in parts):
-            return self._message.text
+        texts = [part.text for part in parts if isinstance(part, Text)]
+        if len(texts) == len(parts):
+            return "".join(texts)
         return [self._user_part(part) for part in parts]
 
     def _user_part(self, part: Part) -> dict[str, Any]:
