@@ -103,6 +103,7 @@ NETWORK_FAILURES: list[tuple[Exception, Phase, Phase, bool, str]] = [
     (tls_error("TLSV1_ALERT_PROTOCOL_VERSION"), "tls", "tls", False, r"tls\.minimum_version"),
     (tls_error("SOMETHING_NEW"), "tls", "tls", False, r"failed \(something new\)"),
     (ssl.SSLEOFError(), "tls", "tls", True, "during the TLS handshake"),
+    (tls_error("UNEXPECTED_EOF_WHILE_READING"), "tls", "tls", True, "during the TLS handshake"),
     (
         broken_by(tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED")),
         "head",

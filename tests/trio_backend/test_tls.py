@@ -44,6 +44,12 @@ def test_the_minimum_version_is_kept() -> None:
     assert context.minimum_version is ssl.TLSVersion.TLSv1_3
 
 
+def test_a_cut_is_no_end() -> None:
+    """Whatever Python's own choice is: it was another one in its early releases of 3.11."""
+    ignores_cuts = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+    assert not build_context(TLSSettings()).options & ignores_cuts
+
+
 def test_equal_settings_share_a_context(ca_file: Path) -> None:
     """The trust store is read once, however many providers there are."""
     first, again = (build_context(TLSSettings(ca_file=str(ca_file))) for _ in range(2))
@@ -57,6 +63,7 @@ def test_another_content_of_a_file_is_read(ca_file: Path, tmp_path: Path) -> Non
     """Whoever exchanges an authority need not start the program again."""
     path = tmp_path / "ca.pem"
     path.write_bytes(ca_file.read_bytes())
+    os.utime(path, (0, 0))  # system clocks tick seldom: both might be written at the same time
     settings = TLSSettings(ca_file=str(path), replace_system_cas=True)
     (before,) = build_context(settings).get_ca_certs()
     trustme.CA().cert_pem.write_to_path(str(path))

@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 TransportError = NetworkError | MalformedResponseError
 
+#: What OpenSSL calls an end without a goodbye. Early releases of Python 3.11 have no class for it.
+_CUT: Final = "UNEXPECTED_EOF_WHILE_READING"
+
 #: How many addresses an error lists: a big provider's name has a dozen.
 _MAX_LISTED_ADDRESSES: Final = 4
 
@@ -52,38 +55,6 @@ async def attempt(
             return await step()
         with trio.CancelScope(deadline=limit.at):
             return await step()
-        return timed_out(limit, progress)
-    except Exception as error:
-        failure = translate(error, progress)
-        if failure is None:
-            raise
-        return failure
-
-
-async def attempt_in_turn(
-    first: Callable[[], Awaitable[object]],
-    then: Callable[[], Awaitable[T]],
-    limits: tuple[Limit, Callable[[], Limit]],
-    progress: Progress,
-) -> T | TransportError:
-    """Do two steps like `attempt`, with a scope for both of them: to move it costs less.
-
-    Args:
-        first: What to do.
-        then: What to do after it.
-        limits: The deadline of the first step, and what tells that of the second as it begins.
-        progress: Where it is done; the steps may move it on.
-
-    Returns:
-        What the second step returns, or the error of either.
-    """
-    limit, limit_then = limits
-    try:
-        with trio.CancelScope(deadline=limit.at) as scope:
-            await first()
-            limit = limit_then()
-            scope.deadline = limit.at
-            return await then()
         return timed_out(limit, progress)
     except Exception as error:
         failure = translate(error, progress)
@@ -270,7 +241,7 @@ def _tls_error(error: ssl.SSLError, progress: Progress) -> NetworkError:
     reason = getattr(error, "reason", None) or ""  # only OpenSSL's own errors have one
     words = reason.replace("_", " ").lower() or "unknown reason"
     match error:
-        case ssl.SSLEOFError():
+        case _ if isinstance(error, ssl.SSLEOFError) or reason == _CUT:
             return _network_error(
                 progress, f"{peer} closed the connection during the TLS handshake"
             )

@@ -15,6 +15,10 @@ from tokenwire.endpoint import TLSSettings
 
 _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
 
+#: Early releases of Python 3.11 set it by themselves, and an end that anybody can forge (RFC 8446,
+#: section 6.1) passed for the server's own. An OpenSSL without it ignores no cuts.
+_IGNORES_CUTS: Final[int] = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
+
 #: A file by what changes with its content: path, inode, size, time of the last change.
 _Stamp: TypeAlias = tuple[str, int, int, int]
 
@@ -99,6 +103,7 @@ def _new_context(settings: TLSSettings) -> ssl.SSLContext:
     context = _trusting_context(settings)
     context.minimum_version = _VERSIONS[settings.minimum_version]
     context.set_alpn_protocols(["http/1.1"])
+    context.options &= ~_IGNORES_CUTS
     return context
 
 
