@@ -47,6 +47,9 @@ _REASONS: Final[dict[GaveUp, str]] = {
 #: How many of the earlier attempts a note lists.
 _MAX_LISTED_ATTEMPTS: Final = 5
 
+#: Longest note of an attempt that was itself made of several, as part of another note.
+_MAX_INNER_NOTE_LENGTH: Final = 1000
+
 #: Doubling a pause more often than this only overflows.
 _MAX_DOUBLINGS: Final = 64
 
@@ -85,6 +88,8 @@ class Attempt:
 def attempts_note(attempts: Sequence[Attempt]) -> str:
     """Say in a few lines how a call failed: for `BaseException.add_note` on its last error.
 
+    An attempt that was itself made of several has their note below it.
+
     Args:
         attempts: All of the call, at least one.
     """
@@ -92,14 +97,21 @@ def attempts_note(attempts: Sequence[Attempt]) -> str:
     lines = [f"attempt {last.number} was the last"]
     if last.gave_up is not None:
         lines[0] += f": {_REASONS[last.gave_up]}"
-    lines += [
-        f"attempt {attempt.number} failed before it: {attempt.error}"
-        for attempt in earlier[-_MAX_LISTED_ATTEMPTS:]
-    ]
+    for attempt in earlier[-_MAX_LISTED_ATTEMPTS:]:
+        lines.append(f"attempt {attempt.number} failed before it: {attempt.error}")
+        if attempt.error is not last.error:  # which gets the note
+            lines += _inner_note(attempt.error)
     return "\n".join(lines)
 
 
+def _inner_note(error: ProviderError) -> Sequence[str]:
+    """Return the lines in which the wrapper that raised an error last told of its attempts."""
+    notes: Sequence[str] = getattr(error, "__notes__", ("",))
+    return [f"  {line}" for line in notes[-1][:_MAX_INNER_NOTE_LENGTH].splitlines()]
+
+
 @final
+@check.names_nearest_field
 @attrs.define(kw_only=True, eq=False)
 class RetryBudget:
     """How many retries many calls may make together: a token bucket.
@@ -156,6 +168,7 @@ class RetryBudget:
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class RetryPolicy:
     """When a failed attempt is followed by another.

@@ -222,6 +222,30 @@ def test_a_note_stays_short() -> None:
     assert len(lines) == 6
 
 
+def test_a_note_tells_what_an_attempt_was_made_of() -> None:
+    """Where one wrapper is around another, the inner one's note is below its attempt."""
+    inner = OtherError(message="full", kind="overloaded")
+    inner.add_note("Retrying: attempt 2 was the last\nattempt 1 failed before it: full")
+    attempts = [Attempt(number=1, error=inner, delay_s=0), Attempt(number=2, error=CUT)]
+    assert attempts_note(attempts).splitlines()[1:] == [
+        "attempt 1 failed before it: full",
+        "  Retrying: attempt 2 was the last",
+        "  attempt 1 failed before it: full",
+    ]
+
+
+def test_notes_do_not_grow_with_each_call() -> None:
+    """An error that is raised again and again collects notes, but none holds all the others."""
+    same = OtherError(message="full", kind="overloaded")
+    other = OtherError(message="oops", kind="server")
+    for _ in range(20):
+        errors = (same, other, same)
+        attempts = [Attempt(number=n, error=error) for n, error in enumerate(errors, 1)]
+        same.add_note(attempts_note(attempts))
+        other.add_note(attempts_note(attempts[:2]))
+    assert max(map(len, [*same.__notes__, *other.__notes__])) < 1500
+
+
 def test_an_attempt_names_its_provider() -> None:
     """By the name that is in the error."""
     error = NetworkError(message="cut", phase="body", provider="somebody")

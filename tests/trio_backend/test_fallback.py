@@ -219,6 +219,25 @@ def test_without_a_provider_it_is_refused() -> None:
         Fallback()
 
 
+async def test_the_note_names_the_attempts_of_inner_retries(autojump_clock: MockClock) -> None:
+    """An attempt of `Fallback` may be three of `Retrying`: the error tells of all."""
+    refused = [_refused(f"refused {number}") for number in (1, 2)]
+    retried = ScriptedProvider(*map(ScriptedAnswer.failing, refused))
+    fallback = Fallback(Retrying(retried, RetryPolicy(attempts=2)), failing(broken("two")))
+    with pytest.raises(OtherError, match="two") as caught:
+        await ask(fallback)
+    [note] = caught.value.__notes__
+    assert note.splitlines()[1:] == [
+        "attempt 1 failed before it: refused 2",
+        "  Retrying: attempt 2 was the last: no attempt is left",
+        "  attempt 1 failed before it: refused 1",
+    ]
+
+
+def _refused(message: str) -> NetworkError:
+    return NetworkError(message=message, phase="tcp", sent="nothing", retryable=True)
+
+
 def test_it_shows_what_it_wraps() -> None:
     """Enough for a log, and no message."""
     one = ScriptedProvider()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -80,3 +82,17 @@ async def test_a_script_that_is_over_says_so() -> None:
         async with repeating.complete(HELLO) as stream:
             texts.append((await stream.collect()).text)
     assert texts == ["a", "b", "a"]
+
+
+def test_a_bare_text_is_no_answer() -> None:
+    """The test that says so by mistake learns what to write."""
+    text: Any = "Hello"
+    with pytest.raises(TypeError, match=r'such as ScriptedAnswer.of\("Hello"\), not str'):
+        ScriptedProvider(text)
+
+
+def test_a_list_of_steps_is_no_step() -> None:
+    """It would fail only where the answer is read."""
+    texts: Any = ["Hel", "lo"]
+    with pytest.raises(TypeError, match="each step is an argument of its own"):
+        ScriptedAnswer.of(texts)

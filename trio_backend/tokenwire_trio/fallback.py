@@ -14,6 +14,7 @@ from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.retry_policy import Attempt, GaveUp
 from tokenwire_trio.attempts import AttemptedCompletion, AttemptedStream, OnAttempt
+from tokenwire_trio.wrapping import require_provider
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -55,6 +56,7 @@ class Fallback:
 
     Raises:
         ValueError: Without any provider.
+        TypeError: If something else is among them, such as a list of them.
     """
 
     __slots__ = ("_falls_over", "_on_attempt", "_providers")
@@ -67,6 +69,8 @@ class Fallback:
     ) -> None:
         if not providers:
             raise ValueError("Fallback needs a provider to ask, better two")
+        for provider in providers:
+            require_provider(provider, "each argument of Fallback")
         self._providers = providers
         self._falls_over = falls_over
         self._on_attempt = on_attempt

@@ -16,6 +16,7 @@ from tokenwire import _validation as check
 from tokenwire.messages import Message, as_conversation
 from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
+from tokenwire_trio.wrapping import require_provider
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -55,6 +56,7 @@ class Limited:
 
     Raises:
         ValueError: If neither limit is set, or one makes no sense.
+        TypeError: If the rate is no `Rate`, or what is to be wrapped no provider.
     """
 
     __slots__ = ("_line", "_provider")
@@ -62,10 +64,13 @@ class Limited:
     def __init__(
         self, provider: Provider, *, concurrency: int | None = None, rate: Rate | None = None
     ) -> None:
+        require_provider(provider, "what Limited wraps")
         if concurrency is None and rate is None:
             raise ValueError("Limited needs a limit: set concurrency, rate or both")
         if concurrency is not None and concurrency < 1:
             raise ValueError(f"concurrency must be at least 1, not {concurrency}")
+        if rate is not None and not isinstance(rate, Rate):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError(f"rate must be a Rate, such as Rate(60, per_s=60), not {rate!r:.100}")
         self._provider = provider
         self._line = _Line(inf if concurrency is None else concurrency, rate)
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import ClassVar, Final, NoReturn, Self, final
 
 import attrs
+import trio
 
 from tokenwire.config import ConfigError, ProviderSection
 from tokenwire.connection_settings import ProxySettings
@@ -17,7 +18,7 @@ from tokenwire.endpoint import Deadlines, Endpoint
 from tokenwire.errors import AuthError
 from tokenwire.exchange import Exchange, request_url
 from tokenwire.messages import Message
-from tokenwire.provider_config import ProviderConfig
+from tokenwire.provider_config import ProviderConfig, as_settings
 from tokenwire.proxy_environment import proxy_from_environ
 from tokenwire.secret import Secret
 from tokenwire.wire import SOCKET_KINDS, Wire, wire_by_kind
@@ -61,6 +62,7 @@ class HTTPProvider:
     Raises:
         ConfigError: If the wire format is unknown, or what the environment calls a proxy is none.
         ValueError: If the endpoint has a quirk that the wire format does not know.
+        TypeError: If the section is something else.
     """
 
     #: Wire formats that this class takes; empty for all.
@@ -76,6 +78,7 @@ class HTTPProvider:
         h11_only: bool = False,
         trio_tls: bool = False,
     ) -> None:
+        _require_section(section)
         if self.kinds and section.kind not in self.kinds:
             raise ConfigError(
                 f"{type(self).__name__} takes kind {' or '.join(sorted(self.kinds))},"
@@ -144,12 +147,13 @@ class HTTPProvider:
 
         Raises:
             LocalProtocolError: On entering, if the wire format cannot carry what was asked.
-            TypeError: On entering, if something else than a `Message` is among the messages.
+            TypeError: If `config` is something else; on entering, if something else than a
+                `Message` is among the messages.
             ValueError: On entering, if the settings or the TLS files cannot be used.
             ProviderError: On entering, if there is no answer to stream from.
             trio.ClosedResourceError: On entering, if the provider is closed.
         """
-        settings = config.merged_over(self._defaults)
+        settings = as_settings(config).merged_over(self._defaults)
         prepare = partial(self._prepare_call, messages, settings, tap)
         return AnswerBlock(prepare, self._credentials, self._endpoint.deadlines)
 
@@ -212,7 +216,12 @@ class HTTPProvider:
         await self._connections.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the provider itself; connections are opened when they are needed."""
+        """Return the provider itself; connections are opened when they are needed.
+
+        Raises:
+            RuntimeError: If no event loop of trio's is running.
+        """
+        _require_trio()
         return self
 
     async def __aexit__(
@@ -253,12 +262,36 @@ def open_provider(
     Raises:
         ConfigError: If the wire format is unknown.
         ValueError: If the endpoint has a quirk that the wire format does not know.
+        TypeError: If the section is something else.
     """
+    _require_section(section)
     if section.kind in SOCKET_KINDS:
         from tokenwire_trio.socket_provider import SocketProvider  # which imports this module
 
         return SocketProvider(section, dial=dial, trio_tls=trio_tls)
     return HTTPProvider(section, dial=dial, wires=wires, h11_only=h11_only, trio_tls=trio_tls)
+
+
+def _require_section(section: object) -> None:
+    if not isinstance(section, ProviderSection):
+        raise TypeError(
+            "section must be a ProviderSection, such as config.provider, not"
+            f" {type(section).__name__}"
+        )
+
+
+def _require_trio() -> None:
+    """Say under asyncio what is wrong, which trio itself does not."""
+    try:
+        trio.lowlevel.current_trio_token()
+    except RuntimeError:
+        pass
+    else:
+        return
+    raise RuntimeError(
+        "this provider runs under trio: write trio.run(main) in place of asyncio.run(main());"
+        " the guide to other I/O shows how to ask from asyncio"
+    )
 
 
 def proxy_for(endpoint: Endpoint) -> ProxySettings | None:

@@ -16,6 +16,7 @@ from tokenwire.provider import Provider, TokenStream
 from tokenwire.provider_config import ProviderConfig
 from tokenwire.retry_policy import Attempt, RetryBudget, RetryPolicy
 from tokenwire_trio.attempts import AttemptedCompletion, AttemptedStream, OnAttempt
+from tokenwire_trio.wrapping import require_provider
 
 _NOTHING_SET: Final = ProviderConfig()
 _DEFAULT_POLICY: Final = RetryPolicy()
@@ -42,6 +43,9 @@ class Retrying:
             `RetryBudget` by default.
         on_attempt: Is called with each `Attempt` that failed, before the pause.
         randomness: Where the jitter comes from; for tests.
+
+    Raises:
+        TypeError: If what is to be wrapped is no provider, or the policy is none.
     """
 
     __slots__ = ("_budget", "_on_attempt", "_policy", "_provider", "_randomness")
@@ -55,6 +59,9 @@ class Retrying:
         on_attempt: OnAttempt | None = None,
         randomness: random.Random | None = None,
     ) -> None:
+        require_provider(provider, "what Retrying wraps")
+        if not isinstance(policy, RetryPolicy):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError(f"policy must be a RetryPolicy, not {type(policy).__name__}")
         self._provider = provider
         self._policy = policy
         self._budget = RetryBudget() if budget is None else budget

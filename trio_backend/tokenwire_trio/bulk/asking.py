@@ -21,6 +21,7 @@ from tokenwire.provider import Provider, TokenStream
 from tokenwire.tokens import End
 from tokenwire_trio.bulk.question import Question
 from tokenwire_trio.bulk.result import Answered, Failed, Result
+from tokenwire_trio.wrapping import require_provider
 
 #: Where questions come from: a list, a generator, a channel.
 Questions: TypeAlias = Iterable[Question] | AsyncIterable[Question]
@@ -52,7 +53,9 @@ async def ask_all(
 
     Raises:
         ValueError: On entering, if the concurrency makes no sense.
+        TypeError: On entering, if what is to be asked is no provider.
     """
+    require_provider(provider, "what ask_all asks")
     if concurrency < 1:
         raise ValueError(f"concurrency must be at least 1, not {concurrency}")
     work = _Work(provider)
@@ -149,6 +152,7 @@ class _Work:
                 await results.send(result)
 
     async def _ask(self, question: Question) -> Result:
+        _require_question(question)
         stream: TokenStream | None = None
         deltas = 0
         self.under_way += 1
@@ -171,6 +175,14 @@ class _Work:
             return Failed(id=question.id, error=error.with_traceback(None), partial=partial)
         finally:
             self.under_way -= 1
+
+
+def _require_question(value: object) -> None:
+    if not isinstance(value, Question):
+        example = 'Question(id=1, messages=[Message.user("…")])'
+        raise TypeError(
+            f"each question must be a Question, such as {example}, not {type(value).__name__}"
+        )
 
 
 @final
@@ -209,7 +221,8 @@ class Answers:
         Raises:
             StopAsyncIteration: All have come.
             Exception: What holds for every question, such as a `ValueError` because the endpoint
-                cannot work as it is set up, or what the iterable of questions raised.
+                cannot work as it is set up, a `TypeError` because something else is among the
+                questions, or what the iterable of questions raised.
             trio.ClosedResourceError: The block of `ask_all` was left.
         """
         try:

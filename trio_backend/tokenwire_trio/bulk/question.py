@@ -7,7 +7,7 @@ from typing import TypeAlias, final
 
 import attrs
 
-from tokenwire.messages import Message
+from tokenwire.messages import Message, as_conversation
 from tokenwire.provider_config import ProviderConfig
 
 #: What a caller knows a question by, as far as JSON has such values.
@@ -15,7 +15,7 @@ QuestionId: TypeAlias = str | int
 
 
 def _to_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
-    return tuple(messages)
+    return as_conversation(messages)  # with a type that callers are checked by
 
 
 @final

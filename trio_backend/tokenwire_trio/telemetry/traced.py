@@ -23,6 +23,7 @@ from tokenwire_trio.collected_stream import CollectedStream
 from tokenwire_trio.telemetry.attributes import error_type, identity, request_attributes
 from tokenwire_trio.telemetry.content import answer_content, request_content
 from tokenwire_trio.telemetry.operation import Instruments, Operation
+from tokenwire_trio.wrapping import require_provider
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -70,6 +71,7 @@ class Traced:
         provider_name: str | None = None,
         content: bool = False,
     ) -> None:
+        require_provider(provider, "what Traced wraps")
         if section is None and isinstance(provider, _Described):
             section = provider.section
         self._provider = provider

@@ -33,6 +33,7 @@ from tokenwire_trio.testing.steps import (
     CloseWithoutNotify,
     Drip,
     Echo,
+    EndingStep,
     Hang,
     KeepOpen,
     Pause,
@@ -100,8 +101,12 @@ async def serve(
 
     Yields:
         The server. An exception in the block comes out as it was raised.
+
+    Raises:
+        ValueError: Without any scenario.
+        TypeError: If one is something else, such as the name of one.
     """
-    scheme = "https" if tls or any(one.in_place_of_tls for one in scenarios) else "http"
+    scheme = _scheme(scenarios, tls)
     [listener] = await trio.open_tcp_listeners(0, host="127.0.0.1")
     listener.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
     port = listener.socket.getsockname()[1]
@@ -129,8 +134,12 @@ async def serve_in_memory(
 
     Yields:
         The server. An exception in the block comes out as it was raised.
+
+    Raises:
+        ValueError: Without any scenario.
+        TypeError: If one is something else, such as the name of one.
     """
-    scheme = "https" if tls or any(one.in_place_of_tls for one in scenarios) else "http"
+    scheme = _scheme(scenarios, tls)
     async with brief_nursery() as nursery:
 
         async def dial(host: str, port: int) -> trio.abc.Stream:
@@ -143,6 +152,19 @@ async def serve_in_memory(
         play = _Play(scenarios, server, tls, pace, reset=_reset_memory)
         yield server
         nursery.cancel_scope.cancel()
+
+
+def _scheme(scenarios: Sequence[Scenario], tls: ssl.SSLContext | None) -> str:
+    """Return what the server's URL begins with, if it has scenarios to play."""
+    if not scenarios:
+        raise ValueError("a server needs at least one scenario")
+    for scenario in scenarios:
+        if not isinstance(scenario, Scenario):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+            raise TypeError(
+                'each scenario must be a Scenario, such as SCENARIOS["well-behaved"], not'
+                f" {type(scenario).__name__}"
+            )
+    return "https" if tls or any(one.in_place_of_tls for one in scenarios) else "http"
 
 
 @final
@@ -158,8 +180,6 @@ class _Play:
         *,
         reset: Callable[[Any], Awaitable[None]],
     ) -> None:
-        if not scenarios:
-            raise ValueError("a server needs at least one scenario")
         self._scenarios = scenarios
         self._server = server
         self._tls = tls
@@ -240,9 +260,7 @@ class _Actor:
             case _:
                 await self._end(step)
 
-    async def _end(
-        self, step: Repeat | KeepOpen | Hang | Again | CloseCleanly | CloseWithoutNotify | Reset
-    ) -> None:
+    async def _end(self, step: EndingStep) -> None:
         match step:
             case Repeat(data, every_s):
                 while True:

@@ -39,6 +39,9 @@ _SUCCESS: Final = ResponseInfo(status=200)
 
 
 def _steps(steps: Sequence[Step | str]) -> tuple[Step, ...]:
+    for step in steps:
+        if isinstance(step, list | tuple):  # what callers without types may write
+            raise TypeError('each step is an argument of its own: ScriptedAnswer.of("Hel", "lo")')
     return tuple(TextDelta(step) if isinstance(step, str) else step for step in steps)
 
 
@@ -99,9 +102,18 @@ class ScriptedProvider:
     Args:
         answers: One for each call.
         repeat: Begin anew after the last one.
+
+    Raises:
+        TypeError: If an answer is something else, such as a text.
     """
 
     def __init__(self, *answers: ScriptedAnswer, repeat: bool = False) -> None:
+        for answer in answers:
+            if not isinstance(answer, ScriptedAnswer):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+                raise TypeError(
+                    'each answer must be a ScriptedAnswer, such as ScriptedAnswer.of("Hello"), not'
+                    f" {type(answer).__name__}"
+                )
         self._answers = answers
         self._repeat = repeat
         self.calls: list[ScriptedCall] = []

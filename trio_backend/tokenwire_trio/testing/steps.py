@@ -6,7 +6,7 @@ A script is a tuple of steps that a server plays on each connection. Its last st
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, final
+from typing import Final, TypeAlias, final, get_args
 
 import attrs
 
@@ -128,12 +128,4 @@ Step: TypeAlias = (
     ReadRequest | ReadRequestHead | Send | SendBelowTLS | Echo | Drip | Pause | EndingStep
 )
 
-ENDING_STEPS: Final = (
-    Repeat,
-    KeepOpen,
-    Hang,
-    Again,
-    CloseCleanly,
-    CloseWithoutNotify,
-    Reset,
-)
+ENDING_STEPS: Final[tuple[type[EndingStep], ...]] = get_args(EndingStep)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NoReturn, final
 
+from tokenwire import _validation as check
 from tokenwire_trio.testing.scenario import Scenario
 from tokenwire_trio.testing.scenarios import (
     bodies,
@@ -41,7 +42,16 @@ GROUPS: Final[Mapping[str, tuple[Scenario, ...]]] = MappingProxyType(
     }
 )
 
-#: The same by their names.
+
+@final
+class _ByName(dict[str, Scenario]):
+    """Scenarios by their names, of which nobody remembers two hundred."""
+
+    def __missing__(self, name: str) -> NoReturn:
+        raise KeyError(f"there is no scenario {name!r:.100}{check.nearest(name, self)}")
+
+
+#: The same by their names; an unknown one is a `KeyError` with the nearest.
 SCENARIOS: Final[Mapping[str, Scenario]] = MappingProxyType(
-    {scenario.name: scenario for group in GROUPS.values() for scenario in group}
+    _ByName((scenario.name, scenario) for group in GROUPS.values() for scenario in group)
 )
