@@ -101,4 +101,8 @@ async def main(questions: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, sys.argv[1:])
+    asked = sys.argv[1:] or sys.exit("usage: python socket_tool_loop.py QUESTION [QUESTION ...]")
+    try:
+        trio.run(main, asked)
+    except (tokenwire.ProviderError, tokenwire.ConfigError) as error:
+        sys.exit(str(error))

@@ -41,14 +41,11 @@ TOOLS: Final = {"weather": weather}
 
 
 def run_tool(call: ToolCall) -> ToolResult:
-    """Return what the tool says; a mistake of the model's is told to it, so that it can do better.
-
-    The arguments are text that a model wrote: they may be no JSON, or not what the tool takes.
-    """
+    """Return what the tool says, or tell the model of its mistake, so that it can do better."""
     print(f"[{call.name} {call.arguments}]")
     try:
         text = json.dumps(TOOLS[call.name](**json.loads(call.arguments or "{}")))
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError) as error:  # a model may write anything
         text = json.dumps({"error": f"{type(error).__name__}: {error}"})
     return ToolResult(call_id=call.id, text=text, name=call.name)
 
@@ -76,4 +73,7 @@ async def main(question: str) -> None:
 
 
 if __name__ == "__main__":
-    trio.run(main, " ".join(sys.argv[1:]) or sys.exit("usage: python tool_loop.py QUESTION"))
+    try:
+        trio.run(main, " ".join(sys.argv[1:]) or sys.exit("usage: python tool_loop.py QUESTION"))
+    except (tokenwire.ProviderError, tokenwire.ConfigError) as error:
+        sys.exit(str(error))

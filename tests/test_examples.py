@@ -1,6 +1,7 @@
 """The programs in examples/ do what they say, against a real server."""
 
 import json
+import re
 import runpy
 import subprocess
 import sys
@@ -52,18 +53,34 @@ def test_the_tool_loop_ends_in_an_answer(llama_url: str) -> None:
     assert answer == f"{ANSWER}\n"
 
 
-def test_the_tool_loop_says_what_it_wants() -> None:
-    """Without a question there is a line on how to ask one."""
+def _end_of(program: str, *arguments: str, **variables: str) -> str:
+    """Run a program that can't do what it is for, and return what it says."""
     result = subprocess.run(
-        [sys.executable, "-W", "error", str(_EXAMPLES / "tool_loop.py")],
-        env=child_environment(),
+        [sys.executable, "-W", "error", str(_EXAMPLES / program), *arguments],
+        env=child_environment(**variables),
         capture_output=True,
         check=False,
         encoding="utf-8",
         timeout=60,
     )
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "usage: python tool_loop.py QUESTION\n"
+    return result.stderr
+
+
+@pytest.mark.parametrize("program", ["tool_loop.py", "socket_tool_loop.py"])
+def test_a_program_says_what_it_wants(program: str) -> None:
+    """Without a question there is a line on how to ask one."""
+    assert re.fullmatch(rf"usage: python {program} QUESTION.*\n", _end_of(program))
+
+
+@pytest.mark.parametrize("program", ["tool_loop.py", "socket_tool_loop.py"])
+def test_a_program_ends_with_what_went_wrong(program: str) -> None:
+    """In a line, and not in a traceback."""
+    nowhere = {
+        "TOKENWIRE_PROVIDER_KIND": "openai-responses",
+        "TOKENWIRE_PROVIDER_BASE_URL": "http://localhost:1",
+    }
+    assert re.fullmatch(r".*cannot connect to .*\n", _end_of(program, "Hi", **nowhere))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import runpy
-import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,19 +100,6 @@ async def test_a_socket_sends_less_than_http(
     figures(
         f"a conversation of 10 questions with a tool each sends {socket[1]} bytes over a socket,"
         f" {http[1]} over HTTP"
-    )
-
-
-def test_the_program_is_run_like_any_other(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without questions it sends nothing, and says so."""
-    monkeypatch.setenv("TOKENWIRE_PROVIDER_KIND", "openai-responses-ws")
-    monkeypatch.setenv("TOKENWIRE_PROVIDER_BASE_URL", "http://localhost:9/v1")
-    monkeypatch.setattr(sys, "argv", [str(_EXAMPLE)])
-    runpy.run_path(str(_EXAMPLE), run_name="__main__")
-    assert capsys.readouterr().out == (
-        "openai-responses-ws: 0 bytes sent\nopenai-responses: 0 bytes sent\n"
     )
 
 

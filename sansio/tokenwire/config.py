@@ -69,6 +69,7 @@ class ConfigError(ValueError):
 
 
 @final
+@check.names_nearest_field
 @attrs.frozen(kw_only=True)
 class ProviderSection:
     """All that opening a provider needs.
@@ -80,8 +81,10 @@ class ProviderSection:
     """
 
     kind: str = attrs.field(validator=check.text)
-    endpoint: Endpoint
-    defaults: ProviderConfig = attrs.field(factory=ProviderConfig)
+    endpoint: Endpoint = attrs.field(validator=check.instance_of(Endpoint, "an Endpoint"))
+    defaults: ProviderConfig = attrs.field(
+        factory=ProviderConfig, validator=check.instance_of(ProviderConfig, "a ProviderConfig")
+    )
 
 
 @final
@@ -108,16 +111,9 @@ class Config:
 
         Raises:
             ConfigError: If it is no TOML, or a key is unknown, missing or has a bad value.
+            TypeError: If it is no string.
         """
-        import tomllib  # only those who load TOML pay for it
-
-        try:
-            document = tomllib.loads(text)
-        except ValueError as error:  # also for integers of thousands of digits
-            raise ConfigError(f"the configuration is no valid TOML: {error}") from None
-        except RecursionError:
-            raise ConfigError("the configuration nests too deep") from None
-        return cls.from_mapping(document, environ, wires=wires)
+        return cls.from_mapping(read_toml(text), environ, wires=wires)
 
     @classmethod
     def from_mapping(
@@ -160,6 +156,33 @@ class Config:
         names = {".".join(path): variable for variable, path in places.items()}
         root = _Table("", _document_from_env(environ, prefix, places), names)
         return cls(provider=_load_provider(root, environ, wires))
+
+
+def read_toml(text: str, name: str = "the configuration") -> dict[str, Any]:
+    """Read a document without looking at what is in it.
+
+    Args:
+        text: The document.
+        name: What errors call it.
+
+    Raises:
+        ConfigError: If it is no TOML.
+        TypeError: If it is no string.
+    """
+    import tomllib  # only those who load TOML pay for it
+
+    if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # callers without types
+        raise TypeError(
+            f"{name} must be text, such as Path(…).read_text() gives, not {type(text).__name__}"
+        )
+    if text.endswith(".toml") and "\n" not in text:
+        raise ConfigError(f"{name} must be the text of a file, not its name: read the file first")
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # also for integers of thousands of digits
+        raise ConfigError(f"{name} is no valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{name} nests too deep") from None
 
 
 def _load_provider(
@@ -336,7 +359,10 @@ def _document_from_env(
         table[path[-1]] = _env_value(variable, path, text)
         is_empty = False
     if is_empty:
-        raise ConfigError(f"no environment variable begins with {prefix!r}")
+        raise ConfigError(
+            f"no environment variable begins with {prefix!r}: set {prefix}KIND and"
+            f" {prefix}BASE_URL, or {prefix}PRESET"
+        )
     return document
 
 

@@ -1,6 +1,7 @@
 """Configuration as people write it, with the mistakes that people make."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -648,7 +649,9 @@ def test_a_mistake_in_a_variable_is_told_in_one_line(variables: dict[str, str], 
 def test_an_environment_without_our_variables_is_told() -> None:
     """Nothing set at all is told with the prefix that was looked for."""
     with pytest.raises(
-        ConfigError, match=r"^no environment variable begins with 'TOKENWIRE_PROVIDER_'$"
+        ConfigError,
+        match=r"^no environment variable begins with 'TOKENWIRE_PROVIDER_': set TOKENWIRE_"
+        r"PROVIDER_KIND and TOKENWIRE_PROVIDER_BASE_URL, or TOKENWIRE_PROVIDER_PRESET$",
     ):
         Config.from_env({"PATH": "/bin", "TOKENWIRE_PROVIDER_MODEL": ""})
 
@@ -664,3 +667,19 @@ def test_a_bad_configuration_is_a_bad_value() -> None:
 def test_null_in_a_variable_counts_as_unset(name: str) -> None:
     """Every setting that is no text has a variable, and JSON's null unsets it."""
     assert Config.from_env(environment(**{name.upper(): "null"})) == Config.from_toml(document())
+
+
+def test_the_name_of_a_file_is_no_document() -> None:
+    """The core opens no file: its text is what is wanted."""
+    path: Any = Path("config.toml")
+    with pytest.raises(TypeError, match=r"such as Path\(…\).read_text\(\) gives, not \w*Path$"):
+        Config.from_toml(path)
+    with pytest.raises(ConfigError, match="must be the text of a file, not its name"):
+        Config.from_toml("config.toml")
+
+
+def test_a_section_has_an_endpoint_and_not_its_address() -> None:
+    """What is no endpoint is refused at once, with the name of what it should be."""
+    address: Any = "https://host.example/v1"
+    with pytest.raises(TypeError, match=r"^endpoint must be an Endpoint, not str$"):
+        ProviderSection(kind="openai-chat", endpoint=address)

@@ -68,16 +68,16 @@ def test_settings_are_those_of_a_call() -> None:
 
 
 NO_QUESTIONS: Final[list[tuple[Record, str]]] = [
-    ({}, "either a prompt or messages"),
-    ({"prompt": "Hi", "messages": []}, "either a prompt or messages"),
+    ({}, "neither prompt nor messages"),
+    ({"prompt": "Hi", "messages": []}, "both prompt and messages"),
     ({"prompt": ""}, "prompt is empty"),
     ({"messages": []}, "messages is empty"),
     ({"promt": "Hi"}, "unknown field `promt`"),
     ({"prompt": 1}, "Expected `str | null`, got `int`"),
     ({"id": 1.5, "prompt": "Hi"}, "`id`|\\$.id"),
-    ({"messages": [{"role": "user"}]}, "missing required field `content`"),
+    ({"messages": [{"role": "user"}]}, "messages: .* required field `content`"),
     ({"messages": [{"role": "user", "content": []}]}, "parts is empty"),
-    ({"messages": "Hi"}, "Expected `array`"),
+    ({"messages": "Hi"}, "messages: Expected `array`"),
     ({"prompt": "Hi", "settings": {"temprature": 1}}, "did you mean 'temperature'"),
     ({"prompt": "Hi", "settings": {"temperature": -1}}, "settings.temperature must be"),
     ({"prompt": "Hi", "settings": {"x" * 1000: 1}}, "unknown key"),

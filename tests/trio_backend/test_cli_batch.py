@@ -18,12 +18,12 @@ import trio
 from click.testing import Result
 
 from tests.gguf import ANSWER
+from tests.patience import HANGS_S
 from tests.trio_backend.cli_process import invoke, invoke_beside_server, json_lines, run_on_terminal
 from tests.trio_backend.servers import ServerSide, answer, refusal, socket_server
 
 _KEY = "sk-0123456789abcdef"
 _NOWHERE = "http://localhost:1/v1"
-_PATIENCE_S = 30
 
 
 @attrs.define
@@ -37,6 +37,8 @@ class Echo:
         hold: Answer nothing while this is not set.
         open: How many requests are open now.
         most_open: How many were open at a time.
+        clients: How many connections there are now.
+        changed: Set, and replaced, with each request and each end of a connection.
     """
 
     asked: list[str] = attrs.field(factory=list[str])
@@ -45,10 +47,19 @@ class Echo:
     hold: trio.Event = attrs.field(factory=trio.Event)
     open: int = 0
     most_open: int = 0
+    clients: int = 0
     changed: trio.Event = attrs.field(factory=trio.Event)
 
     async def __call__(self, peer: ServerSide) -> None:
         """Play the server's side of a connection."""
+        self.clients += 1
+        try:
+            await self._answer_requests(peer)
+        finally:
+            self.clients -= 1
+            self._tell()
+
+    async def _answer_requests(self, peer: ServerSide) -> None:
         while request := await peer.receive_request():
             body = json.loads(request.partition(b"\r\n\r\n")[2])
             content = body["messages"][-1]["content"]
@@ -57,16 +68,25 @@ class Echo:
             self.asked.append(prompt)
             self.open += 1
             self.most_open = max(self.open, self.most_open)
-            self.changed.set()
-            self.changed = trio.Event()
+            self._tell()
             await self.hold.wait()
             self.open -= 1
             await peer.send(self.refusals.get(prompt) or answer(prompt[:1], prompt[1:]))
 
+    def _tell(self) -> None:
+        self.changed.set()
+        self.changed = trio.Event()
+
     async def wait_for_requests(self, count: int) -> None:
         """Wait until so many have come in all, unless whoever should ask has failed."""
         while len(self.asked) < count:
-            with trio.fail_after(_PATIENCE_S):
+            with trio.fail_after(HANGS_S):
+                await self.changed.wait()
+
+    async def wait_until_clients_left(self) -> None:
+        """Wait until all that they sent was read, and the end behind it."""
+        while self.clients:
+            with trio.fail_after(HANGS_S):
                 await self.changed.wait()
 
 
@@ -373,11 +393,15 @@ BAD_LINES = [
         r"line 1: .*unknown field `contnt` - at `\$\[0\]` \(did you mean 'content'\?\)",
     ),
     (b'{"prompt": "a"}\n\nnope\n', r'line 3: .*; a question is an object such as {"prompt": "Hi"}'),
-    (b'[{"prompt": "a"}]', r"line 1: Expected `object`"),
-    (b"{}", r'line 1: .*either a prompt or messages: .*such as {"prompt": "Hi"}'),
+    (b'[{"prompt": "a"}]', r'line 1: .*got `array`; a question is an object such as {"prompt"'),
+    (b"5", r'line 1: .*got `int`; a question is an object such as {"prompt"'),
+    (b"{}", r'line 1: .*neither prompt nor messages: .*such as {"prompt": "Hi"}'),
     (b'{"id": "a", "prompt": "a"}\n{"id": "a", "prompt": "b"}\n', r"line 2: .*'a'.*line 1, too"),
-    (b'{"id": 2, "prompt": "a"}\n{"prompt": "b"}\n', r"line 2: its id 2 is that of line 1"),
-    (b'{"messages": [{"role": "user", "content": [{"type": "image", "file": "x.png"}]}]}', "x.png"),
+    (b'{"id": 2, "prompt": "a"}\n{"prompt": "b"}\n', r"line 2: its id 2 is .* known by its number"),
+    (
+        b'{"messages": [{"role": "user", "content": [{"type": "image", "file": "x.png"}]}]}',
+        r"/x\.png: No such file",
+    ),
     (b'{"prompt": "\xff"}', r"line 1: "),
 ]
 

@@ -111,13 +111,19 @@ def test_the_prompt_follows_the_conversation(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "advice"),
     [
-        ("", "truncated"),
-        ("{}", "Expected `array`"),
+        ("", "truncated; a conversation is a list such as [{"),
+        ("{}", "Expected `array`, got `object`; a conversation is a list such as [{"),
         ('[{"role": "user"}]', "`content`"),
-        ('[{"role": "robot", "content": "a"}]', "$[0].role"),
+        (
+            '[{"role": "robot", "content": "a"}]',
+            "$[0].role` (known: assistant, system, tool, user)",
+        ),
         ('[{"role": "user", "content": "a", "name": "b"}]', "unknown field `name`"),
-        ('[{"role": "user", "content": [{"type": "txt"}]}]', "'txt'"),
-        ('[{"role": "user", "content": [{"type": "image", "file": "gone"}]}]', "gone"),
+        ('[{"role": "user", "content": [{"type": "txt"}]}]', "did you mean 'text'"),
+        (
+            '[{"role": "user", "content": [{"type": "image", "file": "gone"}]}]',
+            "/gone: No such file",
+        ),
         ('[{"role": "user", "content": [{"type": "image", "file": "a", "data": ""}]}]', "one of"),
         ('[{"role": "user", "content": []}]', "parts"),
         ("[]", "message"),

@@ -23,18 +23,18 @@ def _request(*arguments: str, **environ: str) -> dict[str, Any]:
 
 
 def test_every_preset_is_listed_with_its_address() -> None:
-    """A line has the name, the wire format, the key's variable and the URL, the next the note."""
+    """A line has the name, the wire format and the key's variable, the next ones URL and note."""
     entries = _entries(invoke("presets").stdout)
     assert [line.split()[0] for line, *_ in entries] == list(preset_names())
-    for line, note, *_ in entries:
+    for line, url, note, *_ in entries:
         known = preset(line.split()[0])
-        assert line.split()[1:] == [known.kind, known.key_env or "-", known.base_url]
-        assert note == known.note
+        assert line.split()[1:] == [known.kind, known.key_env or "-"]
+        assert (url, note) == (known.base_url, known.note)
 
 
 def test_every_preset_is_listed_with_its_settings() -> None:
     """As a configuration would write them, to be overridden there."""
-    for line, _, *settings in _entries(invoke("presets").stdout):
+    for line, _, _, *settings in _entries(invoke("presets").stdout):
         known = preset(line.split()[0])
         endpoint = tomllib.loads("\n".join(settings))
         assert endpoint.get("quirks", {}) == known.quirks
@@ -65,8 +65,33 @@ def test_a_preset_is_asked_with_the_key_from_its_variable() -> None:
 
 
 def test_a_preset_works_without_its_variable() -> None:
-    """The provider then says that a key is missing."""
+    """As long as nobody is asked."""
     assert "authorization" not in _request("--preset", "mistral", MISTRAL_API_KEY="")["headers"]
+
+
+@pytest.mark.parametrize("command", [("ask", "Hi"), ("chat",)])
+def test_a_key_that_is_not_set_is_told_before_anything_is_sent(command: tuple[str, ...]) -> None:
+    """The server would only say that a key is missing, and not where it is looked for."""
+    result = invoke(*command, "--preset", "mistral", stdin=b"Hi\n", env={"MISTRAL_API_KEY": ""})
+    assert result.exit_code == 2
+    assert "variable MISTRAL_API_KEY is not set" in result.stderr
+    assert "--key-env" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--base-url", "http://localhost:1/v1"),
+        ("--unix-socket", "/missing/socket"),
+        ("--header", f"authorization: Bearer {_KEY}", "--proxy", "http://localhost:1"),
+        ("--key-env", "OTHER", "--proxy", "http://localhost:1"),
+    ],
+)
+def test_a_key_of_another_kind_will_do(options: tuple[str, ...]) -> None:
+    """Who gives one in another way, or asks somebody who adds it, gets as far as the network."""
+    variables = {"MISTRAL_API_KEY": "", "OTHER": _KEY}
+    result = invoke("ask", "Hi", "--preset", "mistral", *options, env=variables)
+    assert (result.exit_code, "cannot connect to" in result.stderr) == (10, True)
 
 
 def test_another_address_does_not_get_the_key_unasked() -> None:

@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import io
+import os
 import re
 import sys
 from contextlib import suppress
@@ -34,7 +35,7 @@ def test_the_answer_ends_its_line_before_the_timings(llama_url: str) -> None:
     text, timings, rest = output.split("\n")
     assert code == 0
     assert text == ANSWER
-    assert timings.startswith("first token 0.")
+    assert re.match(r"first token \d+\.\d\d s, ", timings)
     assert rest == ""
 
 
@@ -62,6 +63,12 @@ def test_a_plain_terminal_gets_no_escape_sequences(
     _, output = _on_terminal("Hi", "--base-url", llama_url, "--extra", _THINK, **variables)
     assert "\x1b" not in output
     assert THOUGHT in output
+
+
+def test_an_empty_wish_is_none(llama_url: str) -> None:
+    """https://no-color.org asks for a value, whatever it is."""
+    options = ("--base-url", llama_url, "--extra", _THINK)
+    assert _DIM in _on_terminal("Hi", *options, NO_COLOR="")[1]
 
 
 async def test_a_model_cannot_command_the_terminal() -> None:
@@ -125,3 +132,28 @@ def test_the_local_model_answers_and_ends_with_timings() -> None:
     assert re.fullmatch(
         r"first token \d+\.\d\d s, \d+ tokens, \d+\.\d tokens/s, total \d+\.\d\d s", timings
     )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("presets",),
+        ("wires",),
+        ("ask", "Hi"),
+        ("ask", "Hi", "--wire", "openai"),
+        ("batch", os.devnull, "missing/results.jsonl", "--base-url", "http://localhost"),
+        ("doctor", "--base-url", "http://localhost:9/v1"),
+    ],
+    ids=" ".join,
+)
+def test_no_line_is_wider_than_the_terminal(arguments: tuple[str, ...]) -> None:
+    """What is broken stands below what it belongs to; a URL may be wider, and is never torn."""
+    _, output = run_on_terminal(*arguments, COLUMNS="45", NO_COLOR="1")
+    assert [line for line in output.splitlines() if len(line) > 45 and "://" not in line] == []
+
+
+@pytest.mark.parametrize("command", ["ask", "batch", "chat", "decode", "doctor", "encode"])
+def test_no_line_of_the_help_is_wider_than_most_terminals(command: str) -> None:
+    """Eighty columns, which is also where click ends its lines."""
+    lines = invoke(command, "--help").stdout.splitlines()
+    assert [line for line in lines if len(line) > 80] == []

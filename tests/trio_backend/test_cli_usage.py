@@ -7,8 +7,10 @@ from pathlib import Path
 
 import attrs
 import pytest
+from click.testing import CliRunner
 
 from tests.trio_backend.cli_process import child_environment, invoke, run_process
+from tokenwire_trio.cli.app import tokenwire
 from tokenwire_trio.cli.option_places import TABLE_PLACES, VALUE_PLACES
 from tokenwire_trio.cli.provider_options import ProviderOptions
 
@@ -33,7 +35,7 @@ _KEY = "sk-proj-abcdefghijklmnop"
 @pytest.mark.parametrize(
     ("arguments", "advice"),
     [
-        (("Hi",), "--base-url URL, or --config FILE"),
+        (("Hi",), "--base-url URL, or --config FILE; or --local for a small model"),
         (("Hi", "--base-url", "localhost:1"), "must begin with https://"),
         (("Hi", "--base-url", "http://me:secret@localhost:1"), "user info"),
         (("Hi", *_NOWHERE, "--temperature", "nan"), "must be a finite number"),
@@ -102,7 +104,8 @@ def test_a_value_of_zero_is_given() -> None:
         ('[provider]\nkind="openai-chat"\nendpoint=3', "provider.endpoint must be a table"),
         ('[provider]\nkind="morse"\nendpoint={base_url="http://a"}', "unknown wire format"),
         ("provider=3", "provider must be a table"),
-        ("\xff", "no valid TOML"),
+        ("\xff", "no valid TOML: it is no UTF-8 text"),
+        ("a = " + "[" * 100_000, "nests too deep"),
         ("", "provider.endpoint is missing: add a table [provider.endpoint]"),
     ],
 )
@@ -188,3 +191,20 @@ def test_the_wire_formats_are_listed_with_their_quirks() -> None:
     assert "openai-chat\n" in result.stdout
     assert "  include_usage " in result.stdout
     assert "ollama\n  (no quirks)\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("tokenwire dec", ["decode"]),
+        ("tokenwire ask --tim", ["--timeout", "--timings"]),
+        ("tokenwire ask --wire ant", ["anthropic"]),
+        ("tokenwire ask --preset deeps", ["deepseek"]),
+    ],
+)
+def test_a_shell_completes_what_is_typed(words: str, completed: list[str]) -> None:
+    """As the line that the documentation gives for `~/.bashrc` asks for it."""
+    position = str(len(words.split()) - 1)
+    shell = {"_TOKENWIRE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": position}
+    result = CliRunner().invoke(tokenwire, prog_name="tokenwire", env=shell)
+    assert [line.removeprefix("plain,") for line in result.stdout.splitlines()] == completed

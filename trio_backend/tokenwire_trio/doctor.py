@@ -28,6 +28,7 @@ from tokenwire.response import ResponseInfo
 from tokenwire.tokens import End, Token
 from tokenwire.wire import SOCKET_KINDS
 from tokenwire_trio.dialing import Dial
+from tokenwire_trio.ending_deadlines import with_end
 from tokenwire_trio.nursery import brief_nursery
 from tokenwire_trio.progress import Progress, Result
 from tokenwire_trio.provider import HTTPProvider
@@ -117,8 +118,7 @@ async def examine(
 ) -> Report:
     """Make one small call and find out how far it gets.
 
-    An endpoint that sets no total deadline gets deadlines for what it leaves unset, so that the
-    examination ends.
+    The endpoint gets deadlines for what it leaves unset, so that the examination ends.
 
     Args:
         section: Whom to call, and how, for instance ``config.provider``.
@@ -172,24 +172,12 @@ def _with_bounds(section: ProviderSection, max_output_tokens: int | None) -> Pro
     if max_output_tokens is None and defaults.reasoning and defaults.max_output_tokens:
         # A budget for reasoning must be below this bound.
         max_output_tokens = defaults.max_output_tokens
+    deadlines = with_end(section.endpoint.deadlines, _DEADLINES)
     bound = ProviderConfig(max_output_tokens=max_output_tokens or MAX_OUTPUT_TOKENS)
     return attrs.evolve(
         section,
-        endpoint=attrs.evolve(section.endpoint, deadlines=_with_end(section.endpoint.deadlines)),
+        endpoint=attrs.evolve(section.endpoint, deadlines=deadlines),
         defaults=bound.merged_over(defaults),
-    )
-
-
-def _with_end(own: Deadlines) -> Deadlines:
-    if own.total is not None:
-        return own
-    return attrs.evolve(
-        own,
-        connect=own.connect or _DEADLINES.connect,
-        send=own.send or _DEADLINES.send,
-        # The head is waited for under both.
-        first_token=own.first_token or max(_DEADLINES.first_token or 0, own.first_byte or 0),
-        gap=own.gap or _DEADLINES.gap,
     )
 
 

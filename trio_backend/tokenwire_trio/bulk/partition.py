@@ -8,7 +8,6 @@ that holds the key, and each worker looks that up for itself.
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ import msgspec
 import trio
 
 from tokenwire import _validation as check
-from tokenwire.config import Config, ConfigError
+from tokenwire.config import Config, ConfigError, read_toml
 from tokenwire.retry_policy import RetryPolicy
 from tokenwire.secret import names_credential
 from tokenwire_trio.bulk.asking import DEFAULT_CONCURRENCY, ask_all
@@ -36,12 +35,7 @@ _DEFAULT_POLICY: Final = RetryPolicy()
 
 
 def _check_config(_: Any, __: Any, text: Any) -> None:
-    if not isinstance(text, str):
-        raise TypeError(f"config must be a TOML document (a string), not {type(text).__name__}")
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"the configuration is no valid TOML: {error}") from None
+    document = read_toml(text, "config")
     endpoint = _table(_table(document, "provider"), "endpoint")
     for where in _secrets(endpoint):
         raise ConfigError(

@@ -23,7 +23,7 @@ An answer has ``text`` and, where the model gave them, ``reasoning``, ``refusal`
 not be asked at all, because the wire format cannot carry it, ``error`` is ``local``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias, assert_never
 
@@ -48,6 +48,9 @@ LOCAL: Final = "local"
 
 #: For those whose document is another one altogether.
 _EXPECTED: Final = 'a question is an object such as {"prompt": "Hi"}'
+
+#: How msgspec says that the document is a list, a number or a string.
+_NO_OBJECT: Final = "Expected `object`,"
 
 _NOTHING_SET: Final = ProviderConfig()
 
@@ -89,6 +92,8 @@ def read_question(document: bytes, folder: Path, *, default_id: QuestionId) -> Q
         )
     except msgspec.ValidationError as error:
         complaint = with_nearest(error, _Question)
+        if complaint.startswith(_NO_OBJECT):
+            complaint += f"; {_EXPECTED}"
     except msgspec.DecodeError as error:
         complaint = f"{error}; {_EXPECTED}"
     except (ValueError, TypeError) as error:
@@ -101,16 +106,25 @@ def read_question(document: bytes, folder: Path, *, default_id: QuestionId) -> Q
 def _messages(question: _Question, folder: Path) -> tuple[Message, ...]:
     above = () if question.system is None else (Message.system(question.system),)
     has_messages = bool(bytes(question.messages))
-    if has_messages == (question.prompt is not None):
-        raise ValueError(f"a question has either a prompt or messages: {_EXPECTED}")
-    if question.prompt == "":
+    if question.prompt is None:
+        if not has_messages:
+            raise ValueError(f"it has neither prompt nor messages: {_EXPECTED}")
+        return (*above, *_decoded(question.messages, folder))
+    if has_messages:
+        raise ValueError("it has both prompt and messages: a question has one of them")
+    if not question.prompt:
         raise ValueError("prompt is empty")
-    if question.prompt is not None:
-        return (*above, Message.user(question.prompt))
-    messages = decode_messages(question.messages, folder)
+    return (*above, Message.user(question.prompt))
+
+
+def _decoded(document: msgspec.Raw, folder: Path) -> Sequence[Message]:
+    try:
+        messages = decode_messages(document, folder)
+    except ValueError as error:
+        raise ValueError(f"messages: {error}") from None
     if not messages:
         raise ValueError("messages is empty: it needs at least one")
-    return (*above, *messages)
+    return messages
 
 
 def _settings(question: _Question) -> ProviderConfig:

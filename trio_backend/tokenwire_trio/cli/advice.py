@@ -6,6 +6,8 @@ from tokenwire.errors import AuthError, NetworkError, OtherError, ProviderError,
 
 NAME_THE_KEY: Final = "name the variable that holds your key with --key-env"
 
+_ASK_THE_DOCTOR: Final = "'tokenwire doctor' with the same options says what to check"
+
 
 def advice(error: ProviderError, key_variable: str | None) -> str | None:
     """Say what to do about an error, None where its message says all.
@@ -14,29 +16,36 @@ def advice(error: ProviderError, key_variable: str | None) -> str | None:
         error: What went wrong.
         key_variable: Name of the environment variable with the key, None where none was named.
     """
-    what_to_do: str | None
     match error:
-        case AuthError() if key_variable is None:
-            what_to_do = NAME_THE_KEY
+        case NetworkError():
+            return _advice_on_network(error)
         case AuthError():
-            what_to_do = f"the key came from the variable {key_variable}"
-        case NetworkError(phase="tls") if "tls.ca_file" in error.message:
-            what_to_do = "--ca-file FILE trusts a certificate authority of your own"
-        case NetworkError(timeout="total"):
-            what_to_do = "--timeout sets the limit"
-        case NetworkError(timeout="connect", phase="tls"):
-            what_to_do = "what listens there may speak no TLS: does base_url begin with http://?"
-        case NetworkError(timeout=str(deadline)):
-            what_to_do = f"deadlines.{deadline} of a --config file sets the limit"
+            named = f"the key came from the variable {key_variable}"
+            return NAME_THE_KEY if key_variable is None else named
         case RateLimitError(scope="quota"):
-            what_to_do = "check the account's credit and limits"
+            return "check the account's credit and limits"
         case RateLimitError(retry_after=float(seconds)):
-            what_to_do = f"try again in {seconds:g} s"
-        case OtherError(kind="not_found"):
-            what_to_do = "'tokenwire doctor' with the same options says what to check"
+            return f"try again in {seconds:g} s"
+        case OtherError(kind="not_found") if "base_url" not in error.message:
+            return _ASK_THE_DOCTOR
         case _:
-            what_to_do = None
-    return what_to_do
+            return None
+
+
+def _advice_on_network(error: NetworkError) -> str | None:
+    match error:
+        case NetworkError(phase="tls") if "tls.ca_file" in error.message:
+            return "--ca-file FILE trusts a certificate authority of your own"
+        case NetworkError(phase="tls", timeout="connect" | "total"):
+            return "what listens there may speak no TLS: should base_url begin with http://?"
+        case NetworkError(timeout="total"):
+            return "--timeout sets the limit"
+        case NetworkError(timeout=str(deadline)):
+            return f"deadlines.{deadline} of a --config file sets the limit"
+        case NetworkError(phase="head"):
+            return _ASK_THE_DOCTOR
+        case _:
+            return None
 
 
 def with_advice(error: ProviderError, key_variable: str | None) -> str:

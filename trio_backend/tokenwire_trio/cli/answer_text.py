@@ -88,6 +88,6 @@ class AnswerText:
 
     def _show_end(self, end: End) -> None:
         if (note := finish_note(end)) is not None:
-            self._stderr.line(note)
+            self._stderr.notice(note)
         if self._hidden_choices:
-            self._stderr.line(f"{len(self._hidden_choices)} more in parallel: --json shows them")
+            self._stderr.notice(f"{len(self._hidden_choices)} more in parallel: --json shows them")

@@ -1,5 +1,6 @@
 """The `tokenwire` command with its subcommands."""
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from tokenwire_trio.cli.decode import decode
 from tokenwire_trio.cli.doctor import doctor
 from tokenwire_trio.cli.encode import encode
 from tokenwire_trio.cli.exit_codes import ExitCode
+from tokenwire_trio.cli.outlet import standard_outlets
 from tokenwire_trio.cli.presets import presets
 from tokenwire_trio.cli.wires import wires
 
@@ -38,10 +40,19 @@ def run() -> int:
     try:
         return cast("int", tokenwire.main(prog_name="tokenwire", standalone_mode=False))
     except click.ClickException as error:
-        error.show()
+        _show(error)
         return error.exit_code
     except click.Abort:
         return ExitCode.INTERRUPTED
+
+
+def _show(error: click.ClickException) -> None:
+    """Show an error as click words it, on a terminal without tearing words apart."""
+    words = io.StringIO()
+    error.show(words)
+    _, stderr = standard_outlets()
+    for line in words.getvalue().splitlines():
+        stderr.notice(line)
 
 
 def _open_missing_streams() -> None:

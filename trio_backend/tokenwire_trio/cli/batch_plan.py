@@ -95,7 +95,9 @@ def _check_unique(questions: QuestionFile, line: Line, numbers: dict[QuestionId,
     first = numbers.setdefault(line.question.id, line.number)
     if first != line.number:
         raise questions.refusal(
-            line.number, f"its id {_shown(line.question.id)} is that of line {first}, too"
+            line.number,
+            f"its id {_shown(line.question.id)} is that of line {first}, too: give each line an id"
+            " of its own (one without is known by its number)",
         )
 
 

@@ -170,9 +170,9 @@ class ProgressDisplay:
             self._erase()
 
     def say(self, text: str) -> None:
-        """Show a line that stays."""
+        """Show what is to stay."""
         self._erase()
-        self._stderr.line(text)
+        self._stderr.notice(text)
 
     def _draw(self, progress: Progress) -> None:
         """Draw over what was drawn before. A cursor that was hidden would stay so after a kill."""

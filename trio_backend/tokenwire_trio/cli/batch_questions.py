@@ -14,6 +14,7 @@ import attrs
 
 from tokenwire_trio.bulk.question import Question
 from tokenwire_trio.bulk.records import read_question
+from tokenwire_trio.cli.os_refusal import told
 from tokenwire_trio.cli.refusal import Refusal
 
 #: In place of a file: read standard input.
@@ -94,7 +95,9 @@ class QuestionFile:
         """
         try:
             question = read_question(document, self._folder, default_id=number)
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            complaint = told(error)
+        except ValueError as error:
             complaint = str(error)
         else:
             digest = hashlib.blake2b(document, digest_size=_DIGEST_BYTES).hexdigest()

@@ -92,7 +92,7 @@ async def run(
         )
         if not settings.quiet:
             for line in summary.lines(terminal_width() if stderr.terminal else None):
-                stderr.line(line)
+                stderr.notice(line)
     if batch.interrupted:
         return ExitCode.INTERRUPTED
     return code_of(batch.tally.failed + job.plan.failed)

@@ -19,6 +19,7 @@ from tokenwire_trio.cli.chat_thread import ResourceThread
 from tokenwire_trio.cli.conversation import encodable
 from tokenwire_trio.cli.exit_codes import ExitCode
 from tokenwire_trio.cli.option_places import with_option
+from tokenwire_trio.cli.os_refusal import told
 from tokenwire_trio.cli.outlet import Outlet, visible
 from tokenwire_trio.cli.provider_section import Target
 from tokenwire_trio.cli.refusal import Refusal
@@ -117,13 +118,13 @@ class Chat:
 
     def _obey(self, text: str) -> Next | None:
         try:
-            told = obey(text, self.state)
+            answer = obey(text, self.state)
         except OSError as error:
-            self._complain(str(error))
+            self._complain(told(error))
             return None
-        if isinstance(told, Next):
-            return told
-        for line in told.splitlines():
+        if isinstance(answer, Next):
+            return answer
+        for line in answer.splitlines():
             self.stderr.notice(line, dim=True)
         return None
 

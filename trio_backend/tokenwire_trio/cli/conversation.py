@@ -9,6 +9,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar, cast
 import click
 
 from tokenwire.messages import Message
+from tokenwire_trio.cli.os_refusal import told
 from tokenwire_trio.cli.refusal import Refusal
 
 _P = ParamSpec("_P")
@@ -89,8 +90,11 @@ def _read_messages(file: Path) -> Sequence[Message]:
 
     try:
         return read_messages(file)
-    except (ValueError, OSError) as error:
-        raise Refusal(f"--messages: {file}: {error}") from None
+    except OSError as error:
+        complaint = told(error)
+    except ValueError as error:
+        complaint = str(error)
+    raise Refusal(f"--messages: {file}: {complaint}")
 
 
 def _read_stdin() -> str:

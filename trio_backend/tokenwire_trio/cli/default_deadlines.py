@@ -6,9 +6,8 @@ says nothing for an hour helps nobody.
 
 from typing import Final
 
-import attrs
-
 from tokenwire.endpoint import Deadlines
+from tokenwire_trio import ending_deadlines
 
 #: A network that takes longer is broken, or what listens there speaks another protocol.
 _CONNECT_S: Final = 10.0
@@ -23,14 +22,5 @@ def with_end(own: Deadlines) -> Deadlines:
     Args:
         own: What was set, which stays; one for the whole call bounds its silence as well.
     """
-    connect = own.connect or _CONNECT_S
-    if own.total is not None:
-        return attrs.evolve(own, connect=connect)
-    return attrs.evolve(
-        own,
-        connect=connect,
-        send=own.send or _SILENCE_S,
-        # The head is waited for under both.
-        first_token=own.first_token or max(_SILENCE_S, own.first_byte or 0),
-        gap=own.gap or _SILENCE_S,
-    )
+    default = Deadlines(connect=_CONNECT_S, send=_SILENCE_S, first_token=_SILENCE_S, gap=_SILENCE_S)
+    return ending_deadlines.with_end(own, default)

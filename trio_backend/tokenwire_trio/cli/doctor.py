@@ -1,13 +1,11 @@
 """`tokenwire doctor`: how far a small call gets with a configuration, and what stops it."""
 
 import os
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol, final
 
 import attrs
 import click
-import msgspec
 
 from tokenwire_trio.cli.ending import ends_with_exit_code
 from tokenwire_trio.cli.exit_codes import EXPLANATION, ExitCode, of_error
@@ -15,6 +13,7 @@ from tokenwire_trio.cli.likely_fix import likely_fix
 from tokenwire_trio.cli.outlet import Outlet, standard_outlets
 from tokenwire_trio.cli.provider_options import ProviderOptions, provider_options
 from tokenwire_trio.cli.provider_section import Target, load_target
+from tokenwire_trio.json_lines import JSONLines, JSONObject
 
 if TYPE_CHECKING:
     from tokenwire_trio.doctor import Finding, Report, Stage
@@ -84,11 +83,7 @@ class _Table:
         outcome = finding.outcome.replace("_", " ")
         row = f"{_TITLES[finding.stage]:<11}  {outcome:<11}  {_duration(finding.seconds):>8}"
         row = f"{row}  {finding.detail}".rstrip()
-        if finding.outcome in ("skipped", "not_reached"):
-            self._stdout.write(row, dim=True)
-            self._stdout.write("\n")
-        else:
-            self._stdout.line(row)
+        self._stdout.notice(row, dim=finding.outcome in ("skipped", "not_reached"), indent=4)
 
     def sum_up(self, report: "Report", target: Target) -> None:
         self._stdout.line("")
@@ -115,28 +110,24 @@ def _duration(seconds: float | None) -> str:
 class _Objects:
     """A JSON object on each line: one for each stage, and a last one for the whole."""
 
+    def __init__(self) -> None:
+        self._lines = JSONLines()
+
     def tell(self, finding: "Finding") -> None:
-        _print_object({"type": "stage", **attrs.asdict(finding)})
+        self._lines.write_objects([{"type": "stage", **attrs.asdict(finding)}])
 
     def sum_up(self, report: "Report", target: Target) -> None:
         error = report.error
-        _print_object(
-            {
-                "type": "summary",
-                "ok": error is None,
-                "failed": report.failed,
-                "error": None if error is None else error.facts(),
-                "likely_fix": None if error is None else likely_fix(error, target),
-                "url": report.url,
-                "status": report.response.status,
-                "request_id": report.response.request_id,
-                "model": report.model,
-                "timings": attrs.asdict(report.response.timings),
-            }
-        )
-
-
-def _print_object(content: dict[str, object]) -> None:
-    # Bytes: neither the locale's encoding nor Windows' line ends have a say in JSON.
-    sys.stdout.buffer.write(msgspec.json.encode(content) + b"\n")
-    sys.stdout.buffer.flush()
+        summary: JSONObject = {
+            "type": "summary",
+            "ok": error is None,
+            "failed": report.failed,
+            "error": None if error is None else error.facts(),
+            "likely_fix": None if error is None else likely_fix(error, target),
+            "url": report.url,
+            "status": report.response.status,
+            "request_id": report.response.request_id,
+            "model": report.model,
+            "timings": attrs.asdict(report.response.timings),
+        }
+        self._lines.write_objects([summary])

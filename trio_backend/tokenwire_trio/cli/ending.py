@@ -11,6 +11,7 @@ import click
 from tokenwire.errors import LocalProtocolError
 from tokenwire_trio.cli.exit_codes import ExitCode
 from tokenwire_trio.cli.option_places import with_option
+from tokenwire_trio.cli.os_refusal import told
 from tokenwire_trio.cli.refusal import Refusal
 
 _P = ParamSpec("_P")
@@ -32,7 +33,7 @@ def ends_with_exit_code(command: Callable[_P, ExitCode]) -> Callable[_P, None]:
             code = ExitCode.PIPE_CLOSED
         except OSError as error:
             _give_up(sys.stdout)
-            click.echo(f"Error: {error}", err=True)
+            click.echo(f"Error: {told(error)}", err=True)
             code = ExitCode.UNWRITABLE
         click.get_current_context().exit(code)
 

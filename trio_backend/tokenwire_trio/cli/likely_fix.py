@@ -1,33 +1,33 @@
 """What most likely helps a configuration with which a call failed."""
 
 import re
-from typing import assert_never, cast
+from typing import Final, assert_never, cast
 
-from tokenwire.config import ProviderSection
 from tokenwire.errors import (
     AnyProviderError,
     AuthError,
-    LocalProtocolError,
     MalformedResponseError,
     NetworkError,
     OtherError,
     ProviderError,
     RateLimitError,
 )
-from tokenwire.exchange import request_url
-from tokenwire.wire import wire_by_kind
 from tokenwire_trio.cli.advice import NAME_THE_KEY, advice
 from tokenwire_trio.cli.provider_section import Target
 
-_CHECK_ADDRESS = "check scheme, host and port of base_url"
-_CHECK_PROTOCOL = f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
-_COMPARE_SETTINGS = "compare the settings with the provider's documentation: model, extra, quirks"
-_SET_CLIENT_CERTIFICATE = "set tls.client_cert_file and tls.client_key_file in a configuration file"
+_CHECK_ADDRESS: Final = "check scheme, host and port of base_url"
+_CHECK_PROTOCOL: Final = f"{_CHECK_ADDRESS}: what listens there may speak another protocol"
+_COMPARE_SETTINGS: Final = (
+    "compare the settings with the provider's documentation: model, extra, quirks"
+)
+_SET_CLIENT_CERTIFICATE: Final = (
+    "set tls.client_cert_file and tls.client_key_file in a configuration file"
+)
 
 #: What servers answer at their port for TLS to a request without it: nginx, Go and Apache.
-_TLS_PORT = re.compile("sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port")
+_TLS_PORT: Final = re.compile("sent to HTTPS port|to an HTTPS server|to an SSL-enabled server port")
 #: What nginx answers, in place of a failed handshake, to a client without a certificate.
-_NO_CLIENT_CERTIFICATE = "No required SSL certificate was sent"
+_NO_CLIENT_CERTIFICATE: Final = "No required SSL certificate was sent"
 
 
 def likely_fix(error: ProviderError, target: Target) -> str:
@@ -139,8 +139,8 @@ def _fix_malformed(error: MalformedResponseError, target: Target) -> str:
 
 def _fix_other(error: OtherError, target: Target) -> str:
     match error.kind:
-        case "not_found" if _has_whole_url(target.section):
-            return "take the last words off base_url: the wire format adds the request's own path"
+        case "not_found" if "base_url" in error.message:
+            return "correct base_url as the error says"
         case "not_found":
             return (
                 "check base_url ('tokenwire presets' shows how they end), the wire format and the"
@@ -156,17 +156,6 @@ def _fix_other(error: OtherError, target: Target) -> str:
             return "try again later; the server's log or its support knows more"
         case _:
             assert_never(error.kind)
-
-
-def _has_whole_url(section: ProviderSection) -> bool:
-    """Tell whether base_url ends in what is added to it, as the URLs of documentation do."""
-    base_url = section.endpoint.base_url.rstrip("/")
-    try:
-        url = request_url(wire_by_kind(section.kind), section.endpoint, section.defaults)
-    except LocalProtocolError:
-        return False  # there is no URL without a model
-    own_path = url.removeprefix(base_url)
-    return own_path != "" and base_url.endswith(own_path)
 
 
 def _fix_rejected(error: OtherError, target: Target) -> str:

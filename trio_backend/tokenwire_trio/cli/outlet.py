@@ -64,7 +64,9 @@ class Outlet:
         self._verbatim = verbatim
         self.terminal: Final = stream.isatty()
         self.styled: Final = (
-            self.terminal and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+            self.terminal
+            and not os.environ.get("NO_COLOR")  # empty is unset: https://no-color.org
+            and os.environ.get("TERM") != "dumb"
         )
 
     def write(self, text: str, *, dim: bool = False) -> None:
@@ -88,15 +90,26 @@ class Outlet:
         self.write(text.translate(_ONE_LINE), dim=dim)
         self.write("\n")
 
-    def notice(self, text: str, *, dim: bool = False) -> None:
-        """Show `text` like `line`, on a terminal without tearing words apart at its edge."""
-        for line in self._wrapped(text) if self.terminal else (text,):
+    def notice(self, text: str, *, dim: bool = False, indent: int = 2) -> None:
+        """Show `text` like `line`, on a terminal without tearing words apart at its edge.
+
+        Args:
+            text: What to show.
+            dim: Less visibly than the rest.
+            indent: How many spaces begin each line after the first.
+        """
+        for line in self._wrapped(text, " " * indent) if self.terminal else (text,):
             self.line(line, dim=dim)
 
-    def _wrapped(self, text: str) -> list[str]:
-        width = shutil.get_terminal_size().columns
+    def _wrapped(self, text: str, indent: str) -> list[str]:
+        words = text.lstrip(" ")
         lines = textwrap.wrap(
-            text, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            words,
+            shutil.get_terminal_size().columns,
+            initial_indent=" " * (len(text) - len(words)),
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
         return lines or [""]
 

@@ -8,6 +8,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar, final
 import attrs
 import click
 
+from tokenwire.presets import preset_names
 from tokenwire.provider_config import Tool
 from tokenwire.wire import SOCKET_KINDS, WIRE_KINDS
 from tokenwire_trio.cli.key_values import header_lines, json_items, text_items
@@ -47,16 +48,27 @@ class ProviderOptions:
     extra: Mapping[str, object] = attrs.field(repr=False)
 
     @property
-    def names_a_provider(self) -> bool:
+    def name_an_address(self) -> bool:
+        """Whether they say whom to ask."""
+        return any(option is not None for option in (self.config, self.preset, self.base_url))
+
+    @property
+    def name_a_provider(self) -> bool:
         """Whether they say whom to ask, or how."""
-        return any((self.config, self.preset, self.wire, self.base_url, self.key_env))
+        return self.name_an_address or any((self.wire, self.key_env))
+
+
+def _preset_names(_: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    """Complete what a shell has of a name."""
+    return [name for name in preset_names() if name.startswith(begun)]
 
 
 #: Needed by `tokenwire decode` too, which has no provider.
 wire_option: Final = click.option(
     "--wire",
     type=click.Choice((*WIRE_KINDS, *SOCKET_KINDS)),
-    help=f"Wire format.  [default: {WIRE_KINDS[0]}]",
+    metavar="NAME",  # the list is too long for a line
+    help=f"Wire format, see 'tokenwire wires'.  [default: {WIRE_KINDS[0]}]",
 )
 quirk_option: Final = click.option(
     "--quirk",
@@ -81,8 +93,9 @@ _OPTIONS: Final = (
     click.option(
         "--preset",
         metavar="NAME",
+        shell_complete=_preset_names,
         help="Well-known server, see 'tokenwire presets'. The other options override it. The key"
-        " comes from the variable that the preset names, if that is set.",
+        " comes from the variable that the preset names, unless --key-env names another.",
     ),
     click.option(
         "--preset-value",

@@ -5,15 +5,16 @@ checks see the whole, and a file may leave out what an option gives.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast, final
 
 import attrs
 
-from tokenwire.config import Config, ConfigError, ProviderSection
+from tokenwire.config import Config, ConfigError, ProviderSection, read_toml
+from tokenwire.endpoint import Endpoint
 from tokenwire.presets import preset
+from tokenwire.secret import names_credential
 from tokenwire.wire import WIRE_KINDS
 from tokenwire_trio.cli.default_deadlines import with_end
 from tokenwire_trio.cli.key_values import guarded
@@ -26,6 +27,8 @@ from tokenwire_trio.cli.option_places import (
 )
 from tokenwire_trio.cli.provider_options import ProviderOptions
 from tokenwire_trio.cli.refusal import Refusal
+
+SAY_WHOM: Final = "say whom to ask: --preset NAME, --base-url URL, or --config FILE"
 
 #: A TOML document.
 Document = dict[str, Any]
@@ -55,8 +58,8 @@ def load_target(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
         ConfigError: If something is missing, unknown or has a bad value.
         Refusal: If so, and there is a file; the message names it.
     """
-    if options.config is None and options.preset is None and options.base_url is None:
-        raise ConfigError("say whom to ask: --preset NAME, --base-url URL, or --config FILE")
+    if not options.name_an_address:
+        raise ConfigError(SAY_WHOM)
     if options.config is not None and options.preset is not None:
         raise ConfigError("--config and --preset exclude each other: a file may name a preset, too")
     if options.key_env is not None:
@@ -83,11 +86,30 @@ def _section(document: Document, environ: Mapping[str, str], file: Path | None) 
 
 
 def load_target_to_ask(options: ProviderOptions, environ: Mapping[str, str]) -> Target:
-    """Do what `load_target` does, with deadlines so that each call ends; see `with_end`."""
+    """Do what `load_target` does, with deadlines so that each call ends; see `with_end`.
+
+    Raises:
+        ConfigError: Also if a preset's server is asked without a key, which it would refuse.
+    """
     target = load_target(options, environ)
     endpoint = target.section.endpoint
+    _check_key(options, endpoint)
     bounded = attrs.evolve(endpoint, deadlines=with_end(endpoint.deadlines))
     return attrs.evolve(target, section=attrs.evolve(target.section, endpoint=bounded))
+
+
+def _check_key(options: ProviderOptions, endpoint: Endpoint) -> None:
+    # What listens at another address, or on this machine, may add the key itself.
+    if options.preset is None or options.base_url is not None or endpoint.unix_socket is not None:
+        return
+    variable = preset(options.preset).key_env
+    if variable is None or endpoint.credential is not None:
+        return
+    if not any(map(names_credential, (*endpoint.headers, *endpoint.query))):
+        raise ConfigError(
+            f"the environment variable {variable} is not set, from which the preset"
+            f" {options.preset} takes the key: set it, or name another one with --key-env"
+        )
 
 
 def _conventional_variable(options: ProviderOptions, environ: Mapping[str, str]) -> str | None:
@@ -125,9 +147,10 @@ def _base_document(options: ProviderOptions) -> Document:
 
 def _read(file: Path) -> Document:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{file} is no valid TOML: {error}") from None
+        text = file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is no valid TOML: it is no UTF-8 text") from None
+    return read_toml(text, str(file))
 
 
 def _overlay(options: ProviderOptions) -> Iterable[tuple[Place, object]]:

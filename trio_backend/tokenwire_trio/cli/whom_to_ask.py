@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 import attrs
 import click
 
+from tokenwire.config import ConfigError
 from tokenwire_trio.cli.outlet import Outlet
 from tokenwire_trio.cli.provider_options import ProviderOptions
-from tokenwire_trio.cli.provider_section import Target, load_target_to_ask
+from tokenwire_trio.cli.provider_section import SAY_WHOM, Target, load_target_to_ask
 from tokenwire_trio.cli.refusal import Refusal
 from tokenwire_trio.local import LocalModelUnavailable, find_local_model, local_model
 
@@ -31,11 +32,13 @@ def whom_to_ask(
         ConfigError: If an option is missing or has a bad value.
         Refusal: If a file has; or, on entering, if there is no such model.
     """
-    if not local:
-        return nullcontext(load_target_to_ask(options, os.environ))
-    if options.names_a_provider:
-        raise click.UsageError("--local is a provider of its own: leave out the other one")
-    return _local_target(options, stderr)
+    if local:
+        if options.name_a_provider:
+            raise click.UsageError("--local is a provider of its own: leave out the other one")
+        return _local_target(options, stderr)
+    if not options.name_an_address:
+        raise ConfigError(f"{SAY_WHOM}; or --local for a small model on this machine")
+    return nullcontext(load_target_to_ask(options, os.environ))
 
 
 @asynccontextmanager
