@@ -21,6 +21,11 @@ from tests.tls import tls_terminator
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Nor may the terminal that the suite runs in, if any, decide how wide and how colourful they print.
+for variable in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE"):
+    os.environ.pop(variable, None)
+os.environ["TERM"] = "xterm"
+
 # No deadline: a busy machine is no reason to fail. Where the result must be the same for everybody,
 # the examples are, too.
 settings.register_profile("dev", deadline=None)

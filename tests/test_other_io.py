@@ -20,6 +20,7 @@ import pytest
 import trio
 
 from tests.conftest import TLSServer
+from tests.patience import HANGS_S, longer_and_longer
 from tests.trio_backend.cli_process import child_environment
 from tests.trio_backend.playing import section_for
 from tests.trio_backend.providers import HELLO, provider_section, streaming
@@ -131,7 +132,7 @@ async def test_a_misbehaving_server_comes_to_the_same(
     misbehaviour = SCENARIOS[scenario]
     events: Events = []
     async with serve(misbehaviour, tls=server_context if over == "tls" else None) as server:
-        section = section_for(server, ca_file, deadlines=Deadlines(total=5))
+        section = section_for(server, ca_file, deadlines=Deadlines(total=HANGS_S))
         await _ask(call := _call(name, section, events.extend))
     outcome = Outcome.of(call.exchange.partial().text, _error(events))
     assert outcome.differences(misbehaviour.expected(over)) == {}
@@ -140,10 +141,15 @@ async def test_a_misbehaving_server_comes_to_the_same(
 @each_example
 async def test_the_deadline_ends_a_silent_answer(name: str, ca_file: Path) -> None:
     """What had come is kept, and the error has the deadline's name."""
-    events: Events = []
-    async with serve(_STALLING) as server:
-        section = section_for(server, ca_file, deadlines=Deadlines(total=0.2))
-        await _ask(_call(name, section, events.extend))
+
+    async def events_within(total_s: float) -> Events:
+        events: Events = []
+        async with serve(_STALLING) as server:
+            section = section_for(server, ca_file, deadlines=Deadlines(total=total_s))
+            await _ask(_call(name, section, events.extend))
+        return events
+
+    events = await longer_and_longer(events_within, struck=lambda events: len(events) > 1)
     assert isinstance(error := _error(events), NetworkError)
     assert (error.timeout, error.phase, error.retryable) == ("total", "body", True)
     assert error.message == "the total deadline ran out"
@@ -153,10 +159,11 @@ async def test_the_deadline_ends_a_silent_answer(name: str, ca_file: Path) -> No
 @each_example
 async def test_nobody_is_there(name: str) -> None:
     """A refused connection is told as one: nothing was sent."""
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
     events: Events = []
-    await _ask(_call(name, provider_section(f"http://127.0.0.1:{port}/v1"), events.extend))
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, but not listening
+        section = provider_section(f"http://127.0.0.1:{taken.getsockname()[1]}/v1")
+        await _ask(_call(name, section, events.extend))
     [error] = events
     assert isinstance(error, NetworkError)
     assert (error.phase, error.sent, error.timeout) == ("tcp", "nothing", None)
@@ -191,7 +198,7 @@ async def test_cancelling_closes_the_connection(
         with pytest.raises(asyncio.CancelledError):
             await asking
         # Else the end of the event loop would close what the call left open.
-        assert await asyncio.to_thread(left.wait, 5)
+        assert await asyncio.to_thread(left.wait, HANGS_S)
 
     async with serve(_STALLING, tls=server_context if over == "tls" else None) as server:
         section = section_for(server, ca_file)
@@ -227,7 +234,7 @@ async def test_another_thread_ends_a_blocking_call(
 
 
 async def _until_left(server: MisbehavingServer) -> None:
-    with trio.fail_after(5):
+    with trio.fail_after(HANGS_S):
         await server.visits[0].over.wait()
     assert server.visits[0].left is not None
 
@@ -243,15 +250,19 @@ def test_the_program_answers(name: str, llama_url: str) -> None:
 @each_example
 async def test_the_program_says_how_it_failed(name: str) -> None:
     """On a line of its own, which is no part of the answer."""
-    async with serve(_STALLING) as server:
-        run = partial(
-            _run,
-            name,
-            "Hello",
-            TOKENWIRE_PROVIDER_BASE_URL=server.base_url,
-            TOKENWIRE_PROVIDER_DEADLINES_TOTAL="0.5",
-        )
-        result = await trio.to_thread.run_sync(run)
+
+    async def run_within(total_s: float) -> subprocess.CompletedProcess[str]:
+        async with serve(_STALLING) as server:
+            run = partial(
+                _run,
+                name,
+                "Hello",
+                TOKENWIRE_PROVIDER_BASE_URL=server.base_url,
+                TOKENWIRE_PROVIDER_DEADLINES_TOTAL=str(total_s),
+            )
+            return await trio.to_thread.run_sync(run)
+
+    result = await longer_and_longer(run_within, struck=lambda result: bool(result.stdout))
     assert result.returncode == 1
     assert result.stderr == "\nllama.cpp: the total deadline ran out\n"
     assert result.stdout

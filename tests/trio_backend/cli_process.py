@@ -13,6 +13,7 @@ from typing import Any
 import trio
 from click.testing import CliRunner, Result
 
+from tests.patience import HANGS_S
 from tokenwire_trio.cli.app import tokenwire
 
 #: A warning in the child would appear on its standard error, which the tests look at.
@@ -45,7 +46,7 @@ def run_process(
         env=child_environment(**variables),
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=HANGS_S,
     )
 
 
@@ -57,7 +58,7 @@ def run_on_terminal(*arguments: str, **variables: str) -> tuple[int, str]:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        env=child_environment(**{"TERM": "xterm", **variables}),
+        env=child_environment(**variables),
     ) as process:
         os.close(theirs)
         output = b"".join(_read_terminal(ours))

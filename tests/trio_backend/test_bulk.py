@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.patience import HANGS_S
 from tests.trio_backend.test_limited import most_open
 from tokenwire import LocalProtocolError, Message, NetworkError, Provider, ProviderConfig
 from tokenwire_trio import Retrying
@@ -188,7 +189,7 @@ async def test_stopping_waits_for_what_is_under_way(autojump_clock: MockClock) -
 async def test_stopping_need_not_wait_for_the_next_question() -> None:
     """A channel that brings nothing is left at once."""
     _send, receive = trio.open_memory_channel[Question](0)
-    with trio.fail_after(1):
+    with trio.fail_after(HANGS_S):
         async with ask_all(ScriptedProvider(), receive) as answers:
             await wait_all_tasks_blocked()
             answers.stop_asking()
@@ -307,3 +308,18 @@ async def test_neither_questions_nor_results_show_what_was_said() -> None:
         result = await anext(answers)
     assert "private" not in repr(question)
     assert "Hel" not in repr(result)
+
+
+def test_a_text_is_no_conversation() -> None:
+    """It would be taken apart, letter by letter."""
+    text: Any = "Hi"
+    with pytest.raises(TypeError, match=r"such as \[Message.user\(.*, not str"):
+        Question(id=1, messages=text)
+
+
+async def test_a_text_is_no_question() -> None:
+    """It has no id to know its answer by; the error shows what has."""
+    texts: Any = ["Hi"]
+    async with ask_all(ScriptedProvider(HELLO), texts) as answers:
+        with pytest.raises(TypeError, match=r"such as Question\(id=1, .*\), not str$"):
+            await anext(answers)

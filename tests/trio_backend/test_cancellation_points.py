@@ -14,6 +14,7 @@ import pytest
 import trio
 
 from tests.figures import Figures
+from tests.patience import HANGS_S
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.routes import FEWER_ROUTES, ROUTES, TEXT, Route, Site
 from tokenwire_trio import HTTPProvider, HTTPTokenStream
@@ -22,7 +23,7 @@ from tokenwire_trio import HTTPProvider, HTTPTokenStream
 _PHASES: Final = {
     "_connect": "connect",
     "_send": "send",
-    "receive_head": "first byte",
+    "_receive_head": "first byte",
     "receive": "mid-stream",
     "aclose": "close",
 }
@@ -180,7 +181,7 @@ async def _cancel_at_next_point(
 ) -> bool:
     """Cancel a call at the next point, and return whether it has such a point."""
     scope = trio.CancelScope()
-    with acting(phases.total(), scope.cancel) as points, trio.fail_after(5), scope:
+    with acting(phases.total(), scope.cancel) as points, trio.fail_after(HANGS_S), scope:
         await asking.run(provider)
     assert asking.done is not scope.cancelled_caught
     assert connections_to(site.entrance) <= asking.may_keep_connection
@@ -188,7 +189,7 @@ async def _cancel_at_next_point(
         assert asking.done
         return False
     phases[points.phase] += 1
-    with trio.fail_after(5):
+    with trio.fail_after(HANGS_S):
         assert await asking.route.ask(provider) == TEXT
     return True
 
@@ -210,7 +211,7 @@ async def _close_at(phases: Counter[str], route: Route, site: Site, ca_file: Pat
     """Close the provider at the next point, and return whether the call has such a point."""
     close = trio.Event()
     async with route.provider(site, ca_file) as provider:
-        with acting(phases.total(), close.set) as points, trio.fail_after(5):
+        with acting(phases.total(), close.set) as points, trio.fail_after(HANGS_S):
             text = await _ask_while_closing(route, provider, close)
         assert text in (None, TEXT)
         assert connections_to(site.entrance) == 0

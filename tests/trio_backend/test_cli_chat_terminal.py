@@ -1,5 +1,6 @@
 """`tokenwire chat` with a person: a real terminal, keys, Ctrl-C, and a window that changes."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -17,6 +18,7 @@ import pytest
 import trio
 
 from tests.gguf import ANSWER, THOUGHT
+from tests.patience import HANGS_S
 from tests.trio_backend.cli_process import COMMAND, child_environment
 from tests.trio_backend.servers import (
     DONE_EVENT,
@@ -32,8 +34,6 @@ from tests.trio_backend.servers import (
 )
 
 _THINK = 'chat_template_kwargs={"think": true}'
-_PATIENCE_S = 20.0
-
 #: Makes the terminal named first the controlling one, which sends the signals of its keys.
 _ON_TERMINAL = 'exec "$@" <>"$0" >&0 2>&0'
 
@@ -49,6 +49,8 @@ class Terminal:
         self._descriptor = descriptor
         self._process = process
         self.output = ""
+        # What is read at a time may end within a character.
+        self._decode = codecs.getincrementaldecoder("utf-8")().decode
 
     def type(self, keys: str) -> None:
         """Type; from now on `wait_for` looks at what follows."""
@@ -57,7 +59,7 @@ class Terminal:
 
     def wait_for(self, pattern: str) -> str:
         """Wait until something is seen; return all since the last keys, without styles."""
-        deadline = time.monotonic() + _PATIENCE_S
+        deadline = time.monotonic() + HANGS_S
         while True:
             shown = re.sub("\x1b\\[[0-9;?]*[mhl]", "", self.output).replace("\r\n", "\n")
             if re.search(pattern, shown):
@@ -65,7 +67,7 @@ class Terminal:
             left = deadline - time.monotonic()
             assert left > 0, f"waited for {pattern!r}, got {self.output!r}"
             if select.select([self._descriptor], [], [], left)[0]:
-                self.output += os.read(self._descriptor, 65536).decode()
+                self.output += self._decode(os.read(self._descriptor, 65536))
 
     def interrupt_line(self) -> None:
         """Press Ctrl-C in a line that is half typed, until it is noticed.
@@ -75,7 +77,8 @@ class Terminal:
         self.type("half a line")
         self.wait_for("half a line$")
         self.type("\x03")
-        while not select.select([self._descriptor], [], [], 2)[0]:
+        # A busy machine has its time to notice the first: a second one would be another Ctrl-C.
+        while not select.select([self._descriptor], [], [], 10)[0]:
             os.write(self._descriptor, b"\x03")
 
     def resize(self, columns: int) -> None:
@@ -92,7 +95,7 @@ class Terminal:
 
     def exit_code(self) -> int:
         """Wait for the end of the program."""
-        return self._process.wait(_PATIENCE_S)
+        return self._process.wait(HANGS_S)
 
 
 @contextmanager
@@ -102,9 +105,7 @@ def chat_on_terminal(
     """Run the command on a terminal of its own."""
     ours, theirs = pty.openpty()
     command = ["sh", "-c", _ON_TERMINAL, os.ttyname(theirs), *COMMAND, "chat", *options]
-    environment = child_environment(**{"TERM": "xterm", **variables})
-    if "NO_COLOR" not in variables:
-        environment.pop("NO_COLOR", None)
+    environment = child_environment(**variables)
     process = subprocess.Popen(command, env=environment, start_new_session=True)
     terminal = Terminal(ours, process)
     terminal.resize(columns)

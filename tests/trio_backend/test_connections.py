@@ -13,7 +13,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.trio_backend.leaks import connections_to
+from tests.trio_backend.leaks import connections_to, news_from
 from tests.trio_backend.providers import HELLO, provider_section
 from tests.trio_backend.servers import (
     DONE_EVENT,
@@ -77,6 +77,7 @@ class Serving:
         self._way = way
         self._context = context
         self._tls = TLSSettings(ca_file=str(ca_file))
+        self._base_url: str | None = None
         self.visits = 0
 
     @asynccontextmanager
@@ -98,9 +99,16 @@ class Serving:
             return
         tls = self._context if self._way == "tls" else None
         async with socket_server(counted, tls) as url:
+            self._base_url = url
             section = provider_section(url, tls=self._tls, **endpoint)
             async with open_provider(section) as provider:
                 yield provider
+
+    async def news(self) -> None:
+        """Wait until what the server did has come to the client."""
+        await wait_all_tasks_blocked()
+        if self._base_url is not None:
+            await news_from(self._base_url)
 
 
 # Used again
@@ -338,7 +346,7 @@ async def test_a_stale_connection_is_replaced_before_a_byte_is_sent(
         assert await ask(provider) == "a"
         may_go.set()
         await gone.wait()
-        await wait_all_tasks_blocked(0.01)
+        await serving.news()
         assert await ask(provider) == "a"
     assert (serving.visits, len(requests)) == (2, 2)
 
@@ -498,7 +506,9 @@ async def test_who_is_cancelled_in_line_takes_no_place(nursery: trio.Nursery) ->
         assert await ask(provider) == "a"
 
 
-async def test_a_failed_dial_gives_its_place_back(nursery: trio.Nursery) -> None:
+async def test_a_failed_dial_gives_its_place_back(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
     """As does one that is cancelled."""
     network = MemoryNetwork(nursery, keeps_alive(ANSWER))
     fates = iter(["fails", "hangs"])

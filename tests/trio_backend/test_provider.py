@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import json
 import weakref
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -177,8 +179,9 @@ async def test_a_credential_can_be_asked_for(nursery: trio.Nursery) -> None:
         return Secret(next(keys))
 
     async def remembers(peer: ServerSide) -> None:
-        requests.append(await peer.read_request())
-        await peer.send(answer("a"))
+        while request := await peer.receive_request():
+            requests.append(request)
+            await peer.send(answer("a"))
 
     section = provider_section(credential=ask)
     async with open_provider(section, dial=MemoryNetwork(nursery, remembers)) as provider:
@@ -385,3 +388,32 @@ async def test_an_early_answer_that_is_none_does_not_stop_the_request(
             async with provider.complete(LONG):
                 pass
     assert (caught.value.reason, caught.value.sent) == ("framing", "all")
+
+
+# Likely mistakes of callers without types
+
+
+@pytest.mark.parametrize("opening", [HTTPProvider, open_provider])
+def test_a_whole_configuration_is_no_section(opening: Callable[[Any], object]) -> None:
+    """One word is missing, and the error has it."""
+    with pytest.raises(TypeError, match=r"such as config\.provider, not Config$"):
+        opening(Config(provider=provider_section()))
+
+
+async def test_settings_are_no_dictionary() -> None:
+    """As they are with other libraries."""
+    settings: Any = {"model": "m"}
+    async with HTTPProvider(provider_section()) as provider:
+        with pytest.raises(TypeError, match=r'such as ProviderConfig\(model="…"\), not dict$'):
+            provider.complete(HELLO, settings)
+
+
+def test_asyncio_is_told_to_be_the_wrong_loop() -> None:
+    """It is the loop that most programs have, and trio says nothing of it."""
+
+    async def main() -> None:
+        async with open_provider(provider_section()):
+            pass
+
+    with pytest.raises(RuntimeError, match=r"write trio\.run\(main\) in place of asyncio"):
+        asyncio.run(main())

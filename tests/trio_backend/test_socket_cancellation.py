@@ -15,6 +15,7 @@ import trio
 from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
 from tests.figures import Figures
+from tests.patience import HANGS_S
 from tests.trio_backend.leaks import connections_to, nothing_left_behind
 from tests.trio_backend.servers import socket_server
 from tests.trio_backend.socket_routes import (
@@ -122,7 +123,7 @@ async def _cancel_at_next_point(
         phases[_phase_of(task)] += 1
         scope.cancel()
 
-    with trio.fail_after(5):
+    with trio.fail_after(HANGS_S):
         with acting(phases.total(), cancel) as points, scope:
             await call(route, provider)
             done = True
@@ -147,7 +148,7 @@ async def test_a_provider_can_be_closed_at_every_point(
 
 async def _close_at(point: int, route: SocketRoute, site: SocketSite) -> bool:
     close = trio.Event()
-    with trio.fail_after(5):
+    with trio.fail_after(HANGS_S):
         async with route.provider(site) as provider, trio.open_nursery() as side:
             side.start_soon(_close_when, close, provider)
             with acting(point, close.set) as points, suppress(trio.ClosedResourceError):
