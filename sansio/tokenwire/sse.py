@@ -92,13 +92,13 @@ class EventRun(msgspec.Struct, frozen=True, gc=False):
     id: str
     size: int
 
-    def events(self) -> list[ServerSentEvent]:
-        """Return them one by one."""
-        return [ServerSentEvent(data, self.event, self.id) for data in self.data]
+    def events(self, begin: int = 0, end: int | None = None) -> list[ServerSentEvent]:
+        """Return them one by one, or some of them."""
+        return [ServerSentEvent(data, self.event, self.id) for data in self.data[begin:end]]
 
-    def part(self, begin: int, end: int | None = None) -> EventRun:
-        """Return a slice of it, which took at most as many bytes."""
-        return EventRun(self.data[begin:end], self.event, self.id, self.size)
+    def after(self, count: int) -> EventRun:
+        """Return the run without its first events; its size is at most what it was."""
+        return EventRun(self.data[count:], self.event, self.id, self.size)
 
 
 @final

@@ -116,8 +116,8 @@ class EventStreamAnswer:
                     self._silence.bytes = 0
                 if len(texts) == len(item.data):
                     continue  # texts are no end
-                self._receive_mixed(item.part(len(texts)), tokens)
-            if _has_ended(tokens):
+                self._receive_mixed(item, len(texts), tokens)
+            if tokens and type(tokens[-1]) is End:
                 return
 
     def receive_eof(self, tokens: list[Token]) -> None:
@@ -156,17 +156,18 @@ class EventStreamAnswer:
             case _:
                 return b""
 
-    def _receive_mixed(self, run: EventRun, tokens: list[Token]) -> None:
-        """Take events of which the first is more than text, and try once more behind a few."""
-        self._receive_each(run.part(0, _OPENING_EVENTS).events(), tokens)
-        if len(run.data) <= _OPENING_EVENTS or _has_ended(tokens):
+    def _receive_mixed(self, run: EventRun, begin: int, tokens: list[Token]) -> None:
+        """Take the events from one on that is more than text, and try once more behind a few."""
+        end = begin + _OPENING_EVENTS
+        self._receive_each(run.events(begin, end), tokens)
+        if end >= len(run.data) or _has_ended(tokens):
             return
-        rest = run.part(_OPENING_EVENTS)
+        rest = run.after(end)
         texts = self._read_texts(rest)
         if texts:
             tokens += texts
             self._silence.bytes = 0
-        self._receive_each(rest.part(len(texts)).events(), tokens)
+        self._receive_each(rest.events(len(texts)), tokens)
 
     def _receive_each(self, events: Iterable[SSEItem], tokens: list[Token]) -> None:
         """Take events one by one, up to the end of the answer."""
