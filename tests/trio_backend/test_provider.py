@@ -408,11 +408,13 @@ async def test_settings_are_no_dictionary() -> None:
             provider.complete(HELLO, settings)
 
 
-def test_asyncio_is_told_to_be_the_wrong_loop() -> None:
+@pytest.mark.parametrize("kind", ["openai-chat", "openai-responses-ws"])
+def test_asyncio_is_told_to_be_the_wrong_loop(kind: str) -> None:
     """It is the loop that most programs have, and trio says nothing of it."""
+    section = attrs.evolve(provider_section(), kind=kind)
 
     async def main() -> None:
-        async with open_provider(provider_section()):
+        async with open_provider(section):
             pass
 
     with pytest.raises(RuntimeError, match=r"write trio\.run\(main\) in place of asyncio"):

@@ -119,9 +119,14 @@ class SocketProvider(HTTPProvider):
         await self._pool.aclose()
 
     async def __aenter__(self) -> Self:
-        """Return the provider itself; connections are opened when they are needed."""
+        """Return the provider itself; connections are opened when they are needed.
+
+        Raises:
+            RuntimeError: If it was entered before, or no event loop of trio's is running.
+        """
         if self._tasks is not None:
             raise RuntimeError("the provider's block was entered before: open another provider")
+        await super().__aenter__()
         self._tasks = brief_nursery()
         self._pool.run_in(await self._tasks.__aenter__())
         return self
