@@ -26,14 +26,22 @@ _MAX_INTEGER: Final = 2**63 - 1
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+def _where_set(check: Check) -> Check:
+    """Leave out what is unset: None where that is the default."""
+
+    def check_if_set(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+        if value is not None or attribute.default is not None:
+            check(instance, attribute, value)
+
+    return check_if_set
+
+
 def number(
     *, at_least: float | None = None, above: float | None = None, at_most: float | None = None
 ) -> Check:
     """Accept finite numbers within the bounds; a bool is not a number."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{attribute.name} must be a number, not {type(value).__name__}")
         if not _MIN_INTEGER <= value <= _MAX_INTEGER:
@@ -45,7 +53,7 @@ def number(
         if at_most is not None and value > at_most:
             raise ValueError(f"{attribute.name} must be at most {at_most:g}, not {value:g}")
 
-    return check
+    return _where_set(check)
 
 
 def integer(*, at_least: int | None = None, at_most: int | None = None) -> Check:
@@ -53,25 +61,21 @@ def integer(*, at_least: int | None = None, at_most: int | None = None) -> Check
     in_range = number(at_least=at_least, at_most=at_most)
 
     def check(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
         in_range(instance, attribute, value)
         if isinstance(value, float):
             raise TypeError(f"{attribute.name} must be a whole number, not {value!r}")
 
-    return check
+    return _where_set(check)
 
 
 def instance_of(kind: type | UnionType, what: str) -> Check:
     """Accept instances of a class, which `what` describes."""
 
     def check(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-        if value is None and attribute.default is None:
-            return
         if not isinstance(value, kind):
             raise TypeError(f"{attribute.name} must be {what}, not {type(value).__name__}")
 
-    return check
+    return _where_set(check)
 
 
 #: Accepts strings, the empty one as well.

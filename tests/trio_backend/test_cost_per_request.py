@@ -6,14 +6,13 @@ Counted as in `test_cost_per_token`: what this library does. The answer comes al
 from __future__ import annotations
 
 import ssl
-import sys
 from pathlib import Path
-from types import FrameType
 from typing import Final
 
 import attrs
 import pytest
 
+from tests.trio_backend.counted_calls import CountedCalls
 from tests.trio_backend.providers import HELLO, provider_section
 from tests.trio_backend.servers import answer, keeps_alive, socket_server
 from tokenwire.endpoint import Deadlines, TLSSettings
@@ -25,30 +24,16 @@ MOST_CALLS: Final = {"http": 530, "https": 555}
 
 _REQUESTS: Final = 5
 _DEADLINES: Final = Deadlines(**dict.fromkeys(attrs.fields_dict(Deadlines), 600))
-#: These are calls up to Python 3.11 only.
-_INLINED: Final = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 
 
 async def calls_to_first_token(provider: HTTPProvider) -> int:
     """Make a request, and count the calls before its first token."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        module: str = frame.f_globals.get("__name__", "")
-        if module.startswith("tokenwire") and frame.f_code.co_name not in _INLINED:
-            count += event in ("call", "c_call")
-
-    outer = sys.getprofile()
-    sys.setprofile(profile)
-    try:
+    with CountedCalls() as calls:
         async with provider.complete(HELLO, ProviderConfig(temperature=0)) as stream:
             await stream.__anext__()
-            sys.setprofile(outer)
+            calls.stop()
             await stream.collect()
-    finally:
-        sys.setprofile(outer)
-    return count
+    return calls.count
 
 
 @pytest.mark.parametrize("scheme", MOST_CALLS)

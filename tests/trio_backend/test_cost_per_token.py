@@ -11,10 +11,8 @@ from __future__ import annotations
 
 import json
 import ssl
-import sys
 import tempfile
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 import attrs
@@ -24,6 +22,7 @@ import trustme
 from trio.testing import wait_all_tasks_blocked
 
 from tests.sansio.test_cost_per_token import is_no_more
+from tests.trio_backend.counted_calls import CountedCalls
 from tests.trio_backend.providers import provider_section, streaming
 from tests.trio_backend.servers import STREAM_HEAD, ServerSide, chunk, socket_server, text_event
 from tokenwire.endpoint import Deadlines, TLSSettings
@@ -33,8 +32,6 @@ from tokenwire_trio.call import Call
 FIGURES: Final = Path(__file__).with_name("cost_per_token.json")
 MEASURED_TOKENS: Final = 40
 _DEADLINES: Final = Deadlines(**dict.fromkeys(attrs.fields_dict(Deadlines), 600))
-#: These are calls up to Python 3.11 only.
-_INLINED: Final = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>"})
 
 
 async def _send_in_turn(peer: ServerSide) -> None:
@@ -48,27 +45,15 @@ async def _send_in_turn(peer: ServerSide) -> None:
 
 async def _calls(server: ssl.SSLContext | None, ca_file: str | None) -> float:
     """Count the calls that a token takes, without TLS where there is no context."""
-    count = 0
-
-    def profile(frame: FrameType, event: str, _argument: object) -> None:
-        nonlocal count
-        module: str = frame.f_globals.get("__name__", "")
-        if module.startswith("tokenwire") and frame.f_code.co_name not in _INLINED:
-            count += event in ("call", "c_call")
-
     async with socket_server(_send_in_turn, server) as url:
         section = provider_section(url, deadlines=_DEADLINES, tls=TLSSettings(ca_file=ca_file))
         async with streaming(section) as stream:
             for _ in range(3):
                 await stream.__anext__()
-            outer = sys.getprofile()
-            sys.setprofile(profile)
-            try:
+            with CountedCalls() as calls:
                 for _ in range(MEASURED_TOKENS):
                     await stream.__anext__()
-            finally:
-                sys.setprofile(outer)
-    return round(count / MEASURED_TOKENS, 2)
+    return round(calls.count / MEASURED_TOKENS, 2)
 
 
 async def cost_per_token(server: ssl.SSLContext, ca_file: Path) -> dict[str, float]:

@@ -25,7 +25,6 @@ from tokenwire.session import (
     SocketWire,
     in_place_of_answer,
 )
-from tokenwire.tokens import End
 from tokenwire_trio import log
 from tokenwire_trio.deadlines import CallClock, Limit
 from tokenwire_trio.failures import TransportError, attempt
@@ -81,7 +80,6 @@ class SocketCall:
         self._begin_request()
         self._moves_left = _MOVES
         self._is_overdue = False
-        self.finished: bool = False
 
     def _begin_request(self) -> None:
         """Make the request, without asking for anything yet."""
@@ -225,9 +223,8 @@ class SocketCall:
         return events
 
     async def settle(self) -> None:
-        """Give the answer's place up if the last event has come."""
-        if self.finished:
-            await self.aclose()
+        """Give the answer's place up, because the last event has come."""
+        await self.aclose()
 
     async def finish(self) -> None:
         """Give the answer's place up. May be called again, and from any task."""
@@ -251,15 +248,12 @@ class SocketCall:
         return self._completed(self.exchange.receive_failure(error))
 
     def _completed(self, events: Events) -> Events:
-        """Note the end, and add to an error what only the transport knows."""
-        if not events:
-            return events
-        last = events[-1]
+        """Add to an error what only the transport knows."""
+        last = events[-1] if events else None
         if isinstance(last, AuthError) and self._connection is not None:
             self._connection.distrust()
         if isinstance(last, ProviderError):
             events[-1] = attrs.evolve(last, sent=self._progress.sent)
-        self.finished = isinstance(last, ProviderError) or type(last) is End
         return events
 
 
